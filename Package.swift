@@ -1,0 +1,169 @@
+// swift-tools-version: 6.2
+import Foundation
+import PackageDescription
+
+/// The laws of the house in compiler terms: Swift 6, imports stay internal, every used module is imported, no warnings.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A kit: words of computing, never of our product. Lives in `Sources/Kits/<name>`.
+func kit(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Kits/\(name)", swiftSettings: strict)
+}
+
+/// A C library from Debian: a module map and, where Swift can't call (variadics, macros), a shim header.
+func cLibrary(_ name: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/Kits/CLibraries/\(name)")
+}
+
+/// A test target mirrors the target it tests; the kits' tests share one folder.
+func tests(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies + ["TestSupport"], path: path ?? "Tests/\(name)Tests",
+        swiftSettings: strict)
+}
+func kitTests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    tests(name, [.target(name: name)] + dependencies, path: "Tests/KitTests/\(name)Tests")
+}
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
+let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
+let hummingbirdHTTP2 = Target.Dependency.product(name: "HummingbirdHTTP2", package: "hummingbird")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let lifecycleSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcTransport = Target.Dependency.product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
+let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+
+let package = Package(
+    name: "Buildman",
+    products: [
+        .executable(name: "RegistryLite", targets: ["RegistryLite"]),
+        .executable(name: "Buildman", targets: ["Buildman"]),
+        .executable(name: "BuilderAgent", targets: ["BuilderAgent"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0", traits: []),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.4.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf.git", from: "2.4.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache.git", from: "2.1.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.0"),
+        .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.0"),
+    ],
+    targets: [
+        // Ground floor: kits
+        cLibrary("CCurl"), cLibrary("CHiredis"), cLibrary("CYAML"), cLibrary("CArchive"),
+        cLibrary("COpenSSL"), cLibrary("CPostgres"), cLibrary("CCrypt"),
+        kit("Runtime"),
+        kit("OCI", ["Runtime", crypto]),
+        kit("SQL", ["Runtime", logging]),
+        kit("SQLiteDriver", ["SQL", "Runtime", logging, grdb]),
+        kit("PostgresDriver", ["SQL", "Runtime", logging, "CPostgres"]),
+        kit("Redis", ["Runtime", logging, "CHiredis", "COpenSSL"]),
+        kit("WebRequests", ["Runtime", logging, "CCurl"]),
+        kit("ObjectStorage", ["Runtime", logging, nioCore, nioPosix]),
+        kit("Archive", ["Runtime", "CArchive"]),
+        kit("YAML", ["Runtime", "CYAML"]),
+        kit("Secrets", ["Runtime", crypto, cryptoExtras, nioPosix, "CCrypt"]),
+        kit("Telemetry", ["Runtime", logging, metrics]),
+        // Middle floor
+        .target(name: "Domain", dependencies: ["OCI"], swiftSettings: strict),
+        .target(
+            name: "BuildProtocol", dependencies: ["Domain", "OCI", protobuf, grpcCore, grpcProtobuf],
+            exclude: ["buildman.proto"], swiftSettings: strict),
+        .target(
+            name: "RegistryCore",
+            dependencies: [
+                "Domain", "OCI", "Runtime", "SQL", "Redis", "ObjectStorage", "WebRequests", "Secrets", "YAML", "Archive",
+                logging, metrics, nioCore, nioPosix, crypto, cryptoExtras, jwtKit,
+            ], swiftSettings: strict),
+        // Top floor: the three programs
+        .executableTarget(
+            name: "RegistryLite",
+            dependencies: [
+                "RegistryCore", "Domain", "OCI", "Runtime", "SQL", "ObjectStorage", "YAML", "SQLiteDriver", "PostgresDriver",
+                "Telemetry", "Redis", "WebRequests", "Secrets", logging, metrics, hummingbird, hummingbirdCore, hummingbirdTLS, hummingbirdHTTP2, httpTypes,
+                nioCore, nioPosix, nioHTTP1, nioSSL, nioHTTPTypes, nioHTTPTypesHTTP1, crypto, jwtKit, mustache, lifecycle, lifecycleSignals, arguments,
+            ], exclude: ["Resources"], swiftSettings: strict),
+        .executableTarget(
+            name: "Buildman",
+            dependencies: [
+                "RegistryCore", "Domain", "OCI", "Runtime", "SQL", "ObjectStorage", "YAML", "BuildProtocol", "SQLiteDriver", "PostgresDriver", "Telemetry",
+                "Redis", "WebRequests", "Secrets", logging, metrics, grpcCore, grpcTransport, grpcProtobuf, nioCore, nioPosix, nioHTTP1, nioSSL, jwtKit,
+                subprocess, lifecycle, lifecycleSignals, arguments,
+            ], swiftSettings: strict),
+        .executableTarget(
+            name: "BuilderAgent",
+            dependencies: [
+                "Domain", "BuildProtocol", "OCI", "Archive", "WebRequests", "Runtime", "Telemetry", logging, grpcCore, grpcTransport,
+                grpcProtobuf, subprocess, lifecycle, lifecycleSignals,
+            ], swiftSettings: strict),
+        // Tests
+        .target(
+            name: "TestSupport", dependencies: ["Runtime", "SQL", "SQLiteDriver", "PostgresDriver", logging], path: "Tests/Support",
+            swiftSettings: strict),
+        kitTests("Runtime"), kitTests("OCI"), kitTests("SQL", ["SQLiteDriver", "PostgresDriver"]),
+        kitTests("Redis"), kitTests("WebRequests"), kitTests("ObjectStorage"), kitTests("Archive"), kitTests("YAML"),
+        kitTests("Secrets"), kitTests("Telemetry"),
+        tests("Domain", ["Domain", "OCI"]),
+        tests("BuildProtocol", ["BuildProtocol", "Domain", "OCI"]),
+        tests("RegistryCore", ["RegistryCore", "Domain", "OCI", "SQL", "ObjectStorage", "YAML", "Runtime", "Secrets", "Archive", "WebRequests", crypto, jwtKit]),
+        tests("RegistryLite", ["RegistryLite", "RegistryCore", "Domain", "OCI", "WebRequests", hummingbird, httpTypes, nioCore]),
+        tests("Buildman", ["Buildman", "RegistryCore", "Domain", "BuildProtocol", "WebRequests", grpcCore]),
+        tests("BuilderAgent", ["BuilderAgent", "BuildProtocol", "Domain", "OCI", "Archive", grpcCore]),
+        tests("Architecture", []),
+        tests("EndToEnd", ["OCI", "WebRequests", subprocess]),
+    ]
+)
+
+// Bootstrap: a target counts from its first file on.
+let missing = Set(
+    package.targets.filter { target in
+        let folder = target.path ?? (target.type == .test ? "Tests/\(target.name)" : "Sources/\(target.name)")
+        return !FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/\(folder)")
+    }.map(\.name))
+package.targets.removeAll { missing.contains($0.name) }
+package.products.removeAll { missing.contains($0.name) }
+for target in package.targets {
+    target.dependencies.removeAll { dependency in
+        switch dependency {
+        case .byNameItem(let name, _): missing.contains(name)
+        case .targetItem(let name, _): missing.contains(name)
+        default: false
+        }
+    }
+}
