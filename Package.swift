@@ -108,41 +108,56 @@ let package = Package(
         .target(
             name: "RegistryCore",
             dependencies: [
-                "Domain", "OCI", "Runtime", "SQL", "Redis", "ObjectStorage", "WebRequests", "Secrets", "YAML", "Archive",
+                "Domain", "OCI", "Runtime", "SQL", "Redis", "ObjectStorage", "WebRequests", "Secrets", "YAML",
+                "Archive",
                 logging, metrics, nioCore, nioPosix, crypto, cryptoExtras, jwtKit,
             ], swiftSettings: strict),
         // Top floor: the three programs
         .executableTarget(
             name: "RegistryLite",
             dependencies: [
-                "RegistryCore", "Domain", "OCI", "Runtime", "SQL", "ObjectStorage", "YAML", "SQLiteDriver", "PostgresDriver",
-                "Telemetry", "Redis", "WebRequests", "Secrets", logging, metrics, hummingbird, hummingbirdCore, hummingbirdTLS, hummingbirdHTTP2, httpTypes,
-                nioCore, nioPosix, nioHTTP1, nioSSL, nioHTTPTypes, nioHTTPTypesHTTP1, crypto, jwtKit, mustache, lifecycle, lifecycleSignals, arguments,
+                "RegistryCore", "Domain", "OCI", "Runtime", "SQL", "ObjectStorage", "YAML", "SQLiteDriver",
+                "PostgresDriver",
+                "Telemetry", "Redis", "WebRequests", "Secrets", logging, metrics, hummingbird, hummingbirdCore,
+                hummingbirdTLS, hummingbirdHTTP2, httpTypes,
+                nioCore, nioPosix, nioHTTP1, nioSSL, nioHTTPTypes, nioHTTPTypesHTTP1, crypto, jwtKit, mustache,
+                lifecycle, lifecycleSignals, arguments,
             ], exclude: ["Resources"], swiftSettings: strict),
         .executableTarget(
             name: "Buildman",
             dependencies: [
-                "RegistryCore", "Domain", "OCI", "Runtime", "SQL", "ObjectStorage", "YAML", "BuildProtocol", "SQLiteDriver", "PostgresDriver", "Telemetry",
-                "Redis", "WebRequests", "Secrets", logging, metrics, grpcCore, grpcTransport, grpcProtobuf, nioCore, nioPosix, nioHTTP1, nioSSL, jwtKit,
+                "RegistryCore", "Domain", "OCI", "Runtime", "SQL", "ObjectStorage", "YAML", "BuildProtocol",
+                "SQLiteDriver", "PostgresDriver", "Telemetry",
+                "Redis", "WebRequests", "Secrets", logging, metrics, grpcCore, grpcTransport, grpcProtobuf, nioCore,
+                nioPosix, nioHTTP1, nioSSL, jwtKit,
                 subprocess, lifecycle, lifecycleSignals, arguments,
             ], swiftSettings: strict),
         .executableTarget(
             name: "BuilderAgent",
             dependencies: [
-                "Domain", "BuildProtocol", "OCI", "Archive", "WebRequests", "Runtime", "Telemetry", logging, grpcCore, grpcTransport,
+                "Domain", "BuildProtocol", "OCI", "Archive", "WebRequests", "Runtime", "Telemetry", logging, grpcCore,
+                grpcTransport,
                 grpcProtobuf, subprocess, lifecycle, lifecycleSignals,
             ], swiftSettings: strict),
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["Runtime", "SQL", "SQLiteDriver", "PostgresDriver", logging], path: "Tests/Support",
+            name: "TestSupport", dependencies: ["Runtime", "SQL", "SQLiteDriver", "PostgresDriver", logging],
+            path: "Tests/Support",
             swiftSettings: strict),
         kitTests("Runtime"), kitTests("OCI"), kitTests("SQL", ["SQLiteDriver", "PostgresDriver"]),
         kitTests("Redis"), kitTests("WebRequests"), kitTests("ObjectStorage"), kitTests("Archive"), kitTests("YAML"),
         kitTests("Secrets"), kitTests("Telemetry"),
         tests("Domain", ["Domain", "OCI"]),
         tests("BuildProtocol", ["BuildProtocol", "Domain", "OCI"]),
-        tests("RegistryCore", ["RegistryCore", "Domain", "OCI", "SQL", "ObjectStorage", "YAML", "Runtime", "Secrets", "Archive", "WebRequests", crypto, jwtKit]),
-        tests("RegistryLite", ["RegistryLite", "RegistryCore", "Domain", "OCI", "WebRequests", hummingbird, httpTypes, nioCore]),
+        tests(
+            "RegistryCore",
+            [
+                "RegistryCore", "Domain", "OCI", "SQL", "ObjectStorage", "YAML", "Runtime", "Secrets", "Archive",
+                "WebRequests", crypto, jwtKit,
+            ]),
+        tests(
+            "RegistryLite",
+            ["RegistryLite", "RegistryCore", "Domain", "OCI", "WebRequests", hummingbird, httpTypes, nioCore]),
         tests("Buildman", ["Buildman", "RegistryCore", "Domain", "BuildProtocol", "WebRequests", grpcCore]),
         tests("BuilderAgent", ["BuilderAgent", "BuildProtocol", "Domain", "OCI", "Archive", grpcCore]),
         tests("Architecture", []),

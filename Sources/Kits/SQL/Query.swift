@@ -40,6 +40,11 @@ package struct Query: Sendable, Hashable, ExpressibleByStringInterpolation {
             bindings.append(value.sqlValue)
         }
 
+        package mutating func appendInterpolation<Value: SQLBindable>(_ value: Value?) {
+            sql += "?"
+            bindings.append(value?.sqlValue ?? .null)
+        }
+
         /// A comma-separated list of bindings for `IN (…)`; an empty list becomes `NULL`, which matches nothing.
         package mutating func appendInterpolation(list values: [some SQLBindable]) {
             sql += values.isEmpty ? "NULL" : Array(repeating: "?", count: values.count).joined(separator: ", ")

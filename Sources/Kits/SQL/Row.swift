@@ -26,7 +26,8 @@ package struct Row: Sendable {
 
     package func value(_ column: String) throws -> SQLValue {
         guard let position = columns.positions[column] else {
-            throw DatabaseError(.decoding, "There is no column \(column) in (\(columns.names.joined(separator: ", "))).")
+            throw DatabaseError(
+                .decoding, "There is no column \(column) in (\(columns.names.joined(separator: ", "))).")
         }
         return values[position]
     }

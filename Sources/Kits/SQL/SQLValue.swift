@@ -24,6 +24,3 @@ extension [UInt8]: SQLBindable { package var sqlValue: SQLValue { .bytes(self) }
 extension Date: SQLBindable {
     package var sqlValue: SQLValue { .integer(Int64((timeIntervalSince1970 * 1000).rounded(.down))) }
 }
-extension Optional: SQLBindable where Wrapped: SQLBindable {
-    package var sqlValue: SQLValue { self?.sqlValue ?? .null }
-}

@@ -1,0 +1,48 @@
+package import struct Foundation.Date
+
+/// One line of the usage log: who did what to which repository of whose namespace.
+package struct AuditEntry: Sendable, Hashable {
+    package let kind: AuditKind
+    /// The namespace whose log shows the entry.
+    package let namespaceID: Int64
+    package let performerID: Int64?
+    package let repositoryID: Int64?
+    package let at: Date
+    package let ip: String?
+    /// What the kind's sentence needs, such as `repo`, `tag`, `username`. Values are text, as the API shows them.
+    package let metadata: [String: String]
+
+    package init(
+        _ kind: AuditKind, namespaceID: Int64, performerID: Int64?, repositoryID: Int64? = nil, at: Date,
+        ip: String? = nil,
+        metadata: [String: String] = [:]
+    ) {
+        self.kind = kind
+        self.namespaceID = namespaceID
+        self.performerID = performerID
+        self.repositoryID = repositoryID
+        self.at = at
+        self.ip = ip
+        self.metadata = metadata
+    }
+}
+
+/// The kinds of usage log entries, by their names in the API. Source: Quay, log entry kinds.
+package struct AuditKind: Sendable, Hashable {
+    package let name: String
+    package init(_ name: StaticString) { self.name = name.description }
+
+    package static let createRepository = Self("create_repo")
+    package static let changeRepositoryVisibility = Self("change_repo_visibility")
+    package static let pushRepository = Self("push_repo")
+    package static let pullRepository = Self("pull_repo")
+    package static let deleteTag = Self("delete_tag")
+    package static let createTag = Self("create_tag")
+    package static let moveTag = Self("move_tag")
+    package static let buildDockerfile = Self("build_dockerfile")
+    package static let cancelBuild = Self("cancel_build")
+    package static let createRobot = Self("create_robot")
+    package static let deleteRobot = Self("delete_robot")
+    package static let regenerateRobotToken = Self("regenerate_robot_token")
+    package static let createOrganization = Self("org_create")
+}

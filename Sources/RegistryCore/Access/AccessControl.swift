@@ -1,0 +1,180 @@
+package import Domain
+package import SQL
+
+/// Decides who may do what, and leaves a proof that services demand.
+///
+/// Rules: a repository role is the highest of the caller's own permission, its teams' permissions, ownership of the
+/// namespace (the user itself, or an admin team of the organization), and reading for everybody where the repository is
+/// public; a token's scopes and a delegate token's role cap it. Source: Quay, permission model.
+package struct AccessControl: Sendable {
+    private let database: any Database
+    private let anonymousAccess: Bool
+
+    /// - Parameter anonymousAccess: FEATURE_ANONYMOUS_ACCESS; without it a caller who is not signed in may do nothing.
+    package init(database: any Database, anonymousAccess: Bool) {
+        self.database = database
+        self.anonymousAccess = anonymousAccess
+    }
+
+    /// The proof that `caller` holds at least `role` in the repository.
+    ///
+    /// Errors: `.unauthenticated` when nobody is signed in and that is why it fails, `.forbidden` when somebody may not,
+    /// `.notFound` when the repository does not exist and the caller could see it if it did.
+    package func repository(
+        _ name: RepositoryName, _ role: RepositoryRole, for caller: Caller
+    ) async throws -> RepositoryAccess {
+        try await database.read { try repository(name, role, for: caller, in: $0) }
+    }
+
+    /// The same question inside a transaction of the caller's.
+    package func repository(
+        _ name: RepositoryName, _ role: RepositoryRole, for caller: Caller, in transaction: any Transaction
+    ) throws -> RepositoryAccess {
+        guard let repository = try RepositoryStore.find(name, in: transaction) else {
+            throw try missing(name, for: caller, in: transaction)
+        }
+        guard let held = try self.role(of: caller, in: repository, transaction), held >= role else {
+            throw refusal(of: caller)
+        }
+        return RepositoryAccess(repository: repository, role: held, caller: caller)
+    }
+
+    /// The role that `caller` holds in `repository`; nil for none.
+    package func role(of caller: Caller, in repository: Repository, _ transaction: any Transaction) throws
+        -> RepositoryRole?
+    {
+        let isPublic = repository.visibility == .public && anonymousAccess
+        let everybody: RepositoryRole? = isPublic ? .read : nil
+        switch caller.identity {
+        case .anonymous:
+            return everybody
+        case .repositoryToken(let grant):
+            guard grant.repositoryID == repository.id else { return everybody }
+            return max(grant.role, everybody ?? grant.role)
+        case .user(let id, _), .robot(let id, _):
+            let open: RepositoryRole? = repository.visibility == .public ? .read : nil
+            let own = try ownRole(of: id, caller, in: repository, transaction)
+            guard let cap = caller.scopes.maximumRepositoryRole else { return everybody }
+            return [own.map { min($0, cap) }, open].compactMap { $0 }.max()
+        }
+    }
+
+    private func ownRole(
+        of id: Int64, _ caller: Caller, in repository: Repository, _ transaction: any Transaction
+    ) throws -> RepositoryRole? {
+        if id == repository.namespaceID { return .admin }
+        if repository.isOrganization, case .user = caller.identity,
+            try PermissionStore.teamRole(of: id, inOrganization: repository.namespaceID, in: transaction) == .admin
+        {
+            return .admin
+        }
+        return try PermissionStore.role(of: id, inRepository: repository.id, in: transaction)
+    }
+
+    /// Somebody who owns the namespace learns that the repository does not exist; everybody else only that they may not.
+    private func missing(
+        _ name: RepositoryName, for caller: Caller, in transaction: any Transaction
+    ) throws -> RegistryError {
+        guard try namespaceRight(of: caller, in: name.namespace, transaction)?.includes(.createRepositories) == true
+        else {
+            return refusal(of: caller)
+        }
+        return RegistryError(.nameUnknown, "The repository \(name) does not exist.", details: ["name": name.text])
+    }
+
+    /// A robot never administers a namespace, whichever team it is in.
+    private func isRobot(_ caller: Caller) -> Bool {
+        if case .robot = caller.identity { true } else { false }
+    }
+
+    private func refusal(of caller: Caller) -> RegistryError {
+        caller.isAnonymous
+            ? RegistryError(.unauthenticated, "Requires authentication") : RegistryError(.forbidden, "Unauthorized")
+    }
+}
+
+extension AccessControl {
+    /// The proof that `caller` holds `right` in a namespace.
+    ///
+    /// Errors: `.unauthenticated`, `.forbidden`; `.notFound` when there is no such namespace and the caller is signed in.
+    package func namespace(
+        _ name: Username, _ right: NamespaceRight, for caller: Caller
+    ) async throws -> NamespaceAccess {
+        try await database.read { try namespace(name, right, for: caller, in: $0) }
+    }
+
+    /// The same question inside a transaction of the caller's.
+    package func namespace(
+        _ name: Username, _ right: NamespaceRight, for caller: Caller, in transaction: any Transaction
+    ) throws -> NamespaceAccess {
+        guard let account = try NamespaceStore.find(name, in: transaction) else {
+            throw caller.isAnonymous
+                ? refusal(of: caller) : RegistryError(.notFound, "There is no user or organization named \(name).")
+        }
+        guard let held = try namespaceRight(of: caller, in: account, transaction), held.includes(right) else {
+            throw refusal(of: caller)
+        }
+        return NamespaceAccess(namespace: account, right: held, caller: caller)
+    }
+
+    private func namespaceRight(
+        of caller: Caller, in name: Username, _ transaction: any Transaction
+    ) throws -> NamespaceRight? {
+        guard let account = try NamespaceStore.find(name, in: transaction) else { return nil }
+        return try namespaceRight(of: caller, in: account, transaction)
+    }
+
+    private func namespaceRight(
+        of caller: Caller, in namespace: Namespace, _ transaction: any Transaction
+    ) throws -> NamespaceRight? {
+        guard let id = caller.accountID else { return nil }
+        let held: NamespaceRight?
+        if id == namespace.id {
+            held = .administer
+        } else if namespace.isOrganization {
+            let team = try PermissionStore.teamRole(of: id, inOrganization: namespace.id, in: transaction)
+            held = team.map(NamespaceRight.init).map { isRobot(caller) && $0 == .administer ? .createRepositories : $0 }
+        } else {
+            held = nil
+        }
+        return held.flatMap { caller.scopes.cap($0, isOrganization: namespace.isOrganization) }
+    }
+}
+
+/// The proof that a caller may act in a repository. Only ``AccessControl`` makes one.
+package struct RepositoryAccess: Sendable {
+    package let repository: Repository
+    /// The role that the caller holds; at least the one that was asked for.
+    package let role: RepositoryRole
+    package let caller: Caller
+
+    fileprivate init(repository: Repository, role: RepositoryRole, caller: Caller) {
+        self.repository = repository
+        self.role = role
+        self.caller = caller
+    }
+
+    /// The proof of a background step that acts for the registry itself.
+    /// - Parameter reason: why no caller stands behind it; shown in logs.
+    package static func system(_ repository: Repository, reason: StaticString) -> RepositoryAccess {
+        RepositoryAccess(repository: repository, role: .admin, caller: .anonymous)
+    }
+
+    /// Refuses a caller whose role is lower than `needed`, for a use case that demands more than its route did.
+    package func require(_ needed: RepositoryRole) throws {
+        guard role >= needed else { throw RegistryError(.forbidden, "Unauthorized") }
+    }
+}
+
+/// The proof that a caller may act in a namespace. Only ``AccessControl`` makes one.
+package struct NamespaceAccess: Sendable {
+    package let namespace: Namespace
+    package let right: NamespaceRight
+    package let caller: Caller
+
+    fileprivate init(namespace: Namespace, right: NamespaceRight, caller: Caller) {
+        self.namespace = namespace
+        self.right = right
+        self.caller = caller
+    }
+}
