@@ -141,7 +141,8 @@ let package = Package(
             ], swiftSettings: strict),
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["Runtime", "SQL", "SQLiteDriver", "PostgresDriver", logging],
+            name: "TestSupport",
+            dependencies: ["Runtime", "SQL", "SQLiteDriver", "PostgresDriver", "CPostgres", logging],
             path: "Tests/Support",
             swiftSettings: strict),
         kitTests("Runtime"), kitTests("OCI"), kitTests("SQL", ["SQLiteDriver", "PostgresDriver"]),

@@ -13,7 +13,13 @@ package protocol Database: Sendable {
     /// where several waiting bodies share one COMMIT.
     func write<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws -> Value
 
-    /// Wake-ups of `signal` from any process. Ends when the consuming task is cancelled or the database closes.
+    /// Like `write`, while no other process is inside `writeAlone` on this database; for changes of the schema.
+    /// What `body` reads is what the one before it has committed.
+    func writeAlone<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws
+        -> Value
+
+    /// Wake-ups of `signal` from any process. One comes right after the start, since what happened before nobody knows.
+    /// Ends when the consuming task is cancelled or the database closes.
     /// A wake-up that comes while the consumer is busy is kept (one is enough), never lost.
     func wakeUps(_ signal: Signal) -> AsyncStream<Void>
 

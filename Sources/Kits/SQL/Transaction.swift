@@ -1,6 +1,8 @@
 /// One open transaction on one connection: synchronous, used only inside the body that received it.
 ///
-/// Implemented by each driver. Statements are prepared once per connection and SQL text.
+/// Implemented by each driver. Statements are prepared once per connection and SQL text. After a statement has failed
+/// the transaction accepts nothing more and can't commit, on both engines: where a row may already be there, write
+/// `ON CONFLICT` instead of catching. Text with a NUL character is refused, since PostgreSQL can't hold it.
 package protocol Transaction {
     var dialect: Dialect { get }
 

@@ -1,0 +1,25 @@
+/// How often and how soon a body runs again.
+struct RetryRule {
+    /// Enough for eight writers on one row to finish a hundred times each; a conflict beyond that is worth an error.
+    static let mostConflicts = 40
+    static let mostReconnections = 2
+    /// In microseconds: the first pause, and the longest.
+    static let pauses = 1_000...100_000
+
+    private(set) var conflicts = 0
+    private(set) var reconnections = 0
+
+    /// The longest pause, in microseconds, before the body runs again; nil when it has had its chances.
+    mutating func pauseAfterConflict() -> Int? {
+        conflicts += 1
+        guard conflicts <= Self.mostConflicts else { return nil }
+        let doubled = Self.pauses.lowerBound << min(conflicts - 1, 16)
+        return min(doubled, Self.pauses.upperBound)
+    }
+
+    /// Whether a broken connection may be replaced once more.
+    mutating func mayReconnect() -> Bool {
+        reconnections += 1
+        return reconnections <= Self.mostReconnections
+    }
+}

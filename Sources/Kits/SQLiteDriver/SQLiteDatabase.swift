@@ -1,0 +1,124 @@
+import GRDB
+
+package import struct Logging.Logger
+package import struct Runtime.WallClock
+package import class SQL.ClosingGate
+package import protocol SQL.Database
+package import enum SQL.Dialect
+package import struct SQL.Signal
+package import class SQL.SignalHub
+package import protocol SQL.Transaction
+
+/// A database in one SQLite file, shared by every process of one machine.
+///
+/// WAL with many readers; one writer whose waiting bodies share a COMMIT (see ``GroupCommit``). What `write` answered
+/// survives a power cut: the writer runs with `synchronous = FULL`.
+package final class SQLiteDatabase: Database {
+    package let dialect = Dialect.sqlite
+
+    private let engine: any DatabaseWriter
+    private let commits: GroupCommit
+    private let watch: CommitWatch?
+    private let hub = SignalHub()
+    private let gate = ClosingGate()
+    private let logger: Logger
+
+    /// Opens or creates the file at `path`, readable by its owner alone.
+    ///
+    /// Blocks for as long as opening a file takes. Errors: ``DatabaseError/Kind/unreachable`` with a sentence that says
+    /// what to do: the folder is missing, the file is no database or unreadable, or it lies on a network file system.
+    package init(
+        path: String, clock: WallClock = .system, logger: Logger = Logger(label: "sqlite")
+    ) throws {
+        try SQLiteFile.prepare(path)
+        do {
+            let pool = try DatabasePool(path: path, configuration: Self.configuration(readers: 8))
+            // GRDB sets NORMAL when it switches to WAL, after its prepare hook: a power cut could take commits back.
+            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            self.engine = pool
+        } catch {
+            throw SQLiteFile.explain(error, path: path)
+        }
+        self.watch = CommitWatch(path: path, hub: hub, clock: clock, logger: logger)
+        self.commits = GroupCommit(writer: engine, hub: hub, logger: logger)
+        self.logger = logger
+    }
+
+    private init(inMemory queue: DatabaseQueue, logger: Logger) {
+        self.engine = queue
+        self.watch = nil
+        self.commits = GroupCommit(writer: queue, hub: hub, logger: logger)
+        self.logger = logger
+    }
+
+    /// A database that lives and dies with this value; for tests. Reads and writes take turns on one connection.
+    package static func inMemory(logger: Logger = Logger(label: "sqlite")) throws -> SQLiteDatabase {
+        do {
+            return SQLiteDatabase(inMemory: try DatabaseQueue(configuration: configuration(readers: 1)), logger: logger)
+        } catch {
+            throw SQLiteFile.explain(error, path: ":memory:")
+        }
+    }
+
+    package func read<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws
+        -> Value
+    {
+        try gate.enter()
+        defer { gate.leave() }
+        do {
+            return try await engine.read { connection in
+                let transaction = SQLiteTransaction(connection, mode: .reading)
+                let value = try body(transaction)
+                try transaction.requireUnbroken()
+                return value
+            }
+        } catch let error as GRDB.DatabaseError {
+            throw SQLiteFailure.translate(error, sql: nil, mode: .reading)
+        }
+    }
+
+    package func write<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws
+        -> Value
+    {
+        try gate.enter()
+        defer { gate.leave() }
+        return try await withCheckedThrowingContinuation { continuation in
+            commits.add(
+                WaitingWrite(
+                    run: { transaction in
+                        let value = try body(transaction)
+                        return { continuation.resume(returning: value) }
+                    },
+                    fail: { continuation.resume(throwing: $0) }))
+        }
+    }
+
+    package func writeAlone<Value: Sendable>(
+        _ body: @escaping @Sendable (any Transaction) throws -> Value
+    ) async throws -> Value {
+        // BEGIN IMMEDIATE lets one process write at a time, and its snapshot is the newest.
+        try await write(body)
+    }
+
+    package func wakeUps(_ signal: Signal) -> AsyncStream<Void> {
+        let stream = hub.listen(to: signal)
+        if !gate.isClosed { watch?.start() }
+        return stream
+    }
+
+    package func close() async {
+        await gate.close()
+        hub.close()
+        await watch?.stop()
+        do { try engine.close() } catch { logger.error("The database file could not be closed: \(error)") }
+    }
+
+    private static func configuration(readers: Int) -> Configuration {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(5)
+        configuration.foreignKeysEnabled = true
+        configuration.maximumReaderCount = readers
+        configuration.label = "sqlite"
+        return configuration
+    }
+}
