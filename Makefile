@@ -1,0 +1,26 @@
+# The README's commands. `make run DATA=DIR PORT=8080` chooses where the data lives and the port.
+DATA ?= ./data
+PORT ?= 8080
+
+.PHONY: run test bench package images lint format
+
+run:
+	@scripts/run "$(DATA)" "$(PORT)"
+
+test:
+	@scripts/test
+
+bench:
+	@scripts/bench
+
+package:
+	@scripts/package dist
+
+images:
+	@scripts/images
+
+lint:
+	@swift format lint --strict --recursive --parallel Package.swift Sources Tests
+
+format:
+	@swift format format --in-place --recursive --parallel Package.swift Sources Tests
