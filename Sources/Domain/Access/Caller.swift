@@ -24,12 +24,23 @@ package struct Caller: Sendable, Hashable {
     /// Rises whenever the account's password, robot token or sessions are replaced; a registry token carries it.
     package let generation: Int64
     package let scopes: ScopeSet
+    /// What a registry token grants at most; nil for a caller who came without one.
+    package let grants: RegistryGrants?
 
-    package init(identity: Identity, credential: Credential, generation: Int64 = 0, scopes: ScopeSet = .everything) {
+    package init(
+        identity: Identity, credential: Credential, generation: Int64 = 0, scopes: ScopeSet = .everything,
+        grants: RegistryGrants? = nil
+    ) {
         self.identity = identity
         self.credential = credential
         self.generation = generation
         self.scopes = scopes
+        self.grants = grants
+    }
+
+    /// The same caller, limited to what a registry token says.
+    package func limited(to grants: RegistryGrants) -> Caller {
+        Caller(identity: identity, credential: credential, generation: generation, scopes: scopes, grants: grants)
     }
 
     package static let anonymous = Caller(identity: .anonymous, credential: .none)
@@ -73,4 +84,15 @@ package struct DelegateGrant: Sendable, Hashable {
         self.attemptID = attemptID
         self.tags = tags
     }
+}
+
+/// The repositories that a registry token opens, and how far. A cap, never a right of its own: access is decided anew at
+/// each request.
+package struct RegistryGrants: Sendable, Hashable {
+    private let roles: [RepositoryName: RepositoryRole]
+
+    package init(_ roles: [RepositoryName: RepositoryRole]) { self.roles = roles }
+
+    /// The highest role that the token lets through; nil for a repository it does not name.
+    package func cap(for name: RepositoryName) -> RepositoryRole? { roles[name] }
 }

@@ -45,4 +45,10 @@ package struct AuditKind: Sendable, Hashable {
     package static let deleteRobot = Self("delete_robot")
     package static let regenerateRobotToken = Self("regenerate_robot_token")
     package static let createOrganization = Self("org_create")
+    package static let createUser = Self("user_create")
+    package static let changePassword = Self("account_change_password")
+    package static let deleteRepository = Self("delete_repo")
+    package static let setRepositoryDescription = Self("set_repo_description")
+    package static let changeRepositoryPermission = Self("change_repo_permission")
+    package static let deleteRepositoryPermission = Self("delete_repo_permission")
 }

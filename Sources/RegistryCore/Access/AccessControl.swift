@@ -39,8 +39,17 @@ package struct AccessControl: Sendable {
         return RepositoryAccess(repository: repository, role: held, caller: caller)
     }
 
-    /// The role that `caller` holds in `repository`; nil for none.
+    /// The role that `caller` holds in `repository`; nil for none. A registry token caps it.
     package func role(of caller: Caller, in repository: Repository, _ transaction: any Transaction) throws
+        -> RepositoryRole?
+    {
+        let held = try uncappedRole(of: caller, in: repository, transaction)
+        guard let grants = caller.grants else { return held }
+        guard let held, let cap = grants.cap(for: repository.name) else { return nil }
+        return min(held, cap)
+    }
+
+    private func uncappedRole(of caller: Caller, in repository: Repository, _ transaction: any Transaction) throws
         -> RepositoryRole?
     {
         let isPublic = repository.visibility == .public && anonymousAccess
@@ -75,11 +84,14 @@ package struct AccessControl: Sendable {
     private func missing(
         _ name: RepositoryName, for caller: Caller, in transaction: any Transaction
     ) throws -> RegistryError {
-        guard try namespaceRight(of: caller, in: name.namespace, transaction)?.includes(.createRepositories) == true
-        else {
-            return refusal(of: caller)
-        }
+        guard try mayKnow(of: name, caller, transaction) else { return refusal(of: caller) }
         return RegistryError(.nameUnknown, "The repository \(name) does not exist.", details: ["name": name.text])
+    }
+
+    /// Whether `caller` may learn that there is no such repository: who could create it. A registry token must name it.
+    package func mayKnow(of name: RepositoryName, _ caller: Caller, _ transaction: any Transaction) throws -> Bool {
+        if let grants = caller.grants, grants.cap(for: name) == nil { return false }
+        return try namespaceRight(of: caller, in: name.namespace, transaction)?.includes(.createRepositories) == true
     }
 
     /// A robot never administers a namespace, whichever team it is in.
@@ -107,6 +119,8 @@ extension AccessControl {
     package func namespace(
         _ name: Username, _ right: NamespaceRight, for caller: Caller, in transaction: any Transaction
     ) throws -> NamespaceAccess {
+        // A registry token speaks for repositories only.
+        guard caller.grants == nil else { throw refusal(of: caller) }
         guard let account = try NamespaceStore.find(name, in: transaction) else {
             throw caller.isAnonymous
                 ? refusal(of: caller) : RegistryError(.notFound, "There is no user or organization named \(name).")

@@ -20,4 +20,9 @@ package enum NamespaceStore {
                 isOrganization: try $0.text("kind") == "organization")
         }
     }
+
+    package static func isDisabled(_ name: Username, in transaction: any Transaction) throws -> Bool {
+        try transaction.row(
+            "SELECT id FROM account WHERE name = \(name.text) AND kind <> 'robot' AND enabled = 0") != nil
+    }
 }

@@ -17,6 +17,37 @@ package enum RepositoryStore {
         try transaction.row("\(columns) WHERE repository.id = \(id)").map(repository)
     }
 
+    /// Writes a repository and answers its number; nil when the name is taken.
+    static func insert(
+        _ draft: RepositoryService.Draft, namespaceID: Int64, in transaction: any Transaction
+    ) throws -> Int64? {
+        try transaction.number(
+            """
+            INSERT INTO repository (uuid, namespace_id, name, visibility, description, badge_token, created_ms)
+            VALUES (\(draft.uuid), \(namespaceID), \(draft.name.name), \(draft.visibility.rawValue),
+                \(draft.description), \(draft.badgeToken), \(draft.created))
+            ON CONFLICT DO NOTHING RETURNING id
+            """)
+    }
+
+    static func setVisibility(
+        _ id: Int64, _ visibility: Repository.Visibility, in transaction: any Transaction
+    ) throws {
+        try transaction.run("UPDATE repository SET visibility = \(visibility.rawValue) WHERE id = \(id)")
+    }
+
+    static func setDescription(_ id: Int64, _ description: String, in transaction: any Transaction) throws {
+        try transaction.run("UPDATE repository SET description = \(description) WHERE id = \(id)")
+    }
+
+    static func markForDeletion(_ id: Int64, rename name: String, in transaction: any Transaction) throws {
+        try transaction.run(
+            """
+            UPDATE repository SET state = \(Repository.State.markedForDeletion.rawValue), name = \(name)
+            WHERE id = \(id)
+            """)
+    }
+
     private static let columns: Query = """
         SELECT repository.id, repository.name, repository.namespace_id, repository.visibility, repository.state,
             repository.description, namespace.name AS namespace, namespace.kind AS namespace_kind,

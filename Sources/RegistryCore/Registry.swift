@@ -1,0 +1,54 @@
+package import Domain
+
+/// What the services must know of the site; a slice of the configuration.
+package struct SiteSettings: Sendable {
+    /// SERVER_HOSTNAME: host, with a port where it is not the scheme's own. The audience of registry tokens.
+    package let hostname: String
+    /// LIBRARY_NAMESPACE: the namespace of names without a slash.
+    package let library: Username
+    /// FEATURE_ANONYMOUS_ACCESS.
+    package let anonymousAccess: Bool
+
+    package init(hostname: String, library: Username, anonymousAccess: Bool = true) {
+        self.hostname = hostname
+        self.library = library
+        self.anonymousAccess = anonymousAccess
+    }
+}
+
+/// Every service of the core, built once by each program's composition.
+package struct Registry: Sendable {
+    package let platform: Platform
+    package let site: SiteSettings
+    package let access: AccessControl
+    package let accounts: AccountService
+    package let signIn: SignInService
+    package let robots: RobotService
+    package let oauthTokens: OAuthTokenService
+    package let basic: BasicCredentials
+    package let bearer: BearerCredentials
+    package let delegateTokens: DelegateTokenService
+    package let repositories: RepositoryService
+    package let serviceKeys: ServiceKeys
+    package let registryTokens: RegistryTokenService
+    package let registryTokenVerifier: RegistryTokenVerifier
+
+    package init(platform: Platform, site: SiteSettings) {
+        self.platform = platform
+        self.site = site
+        access = AccessControl(database: platform.database, anonymousAccess: site.anonymousAccess)
+        accounts = AccountService(platform: platform)
+        signIn = SignInService(platform: platform)
+        robots = RobotService(platform: platform)
+        oauthTokens = OAuthTokenService(platform: platform)
+        bearer = BearerCredentials(platform: platform)
+        basic = BasicCredentials(platform: platform, signIn: signIn, bearer: bearer)
+        delegateTokens = DelegateTokenService(platform: platform)
+        repositories = RepositoryService(platform: platform)
+        serviceKeys = ServiceKeys(platform: platform)
+        registryTokens = RegistryTokenService(
+            platform: platform, access: access, issuer: RegistryTokenIssuer(platform: platform, keys: serviceKeys))
+        registryTokenVerifier = RegistryTokenVerifier(
+            platform: platform, keys: serviceKeys, hostname: site.hostname, library: site.library)
+    }
+}

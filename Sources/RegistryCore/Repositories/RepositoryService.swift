@@ -1,0 +1,95 @@
+package import Domain
+import Foundation
+import Runtime
+import SQL
+
+/// Use cases on repositories.
+package struct RepositoryService: Sendable {
+    private let platform: Platform
+
+    package init(platform: Platform) { self.platform = platform }
+
+    /// A repository before it is written; made outside the transaction, because a body may run twice.
+    struct Draft: Sendable {
+        let name: RepositoryName
+        let visibility: Repository.Visibility
+        let description: String?
+        let uuid: String
+        let badgeToken: String
+        let created: Date
+    }
+
+    /// Makes a repository in a namespace where the caller may; in an organization its creator gets the admin role.
+    ///
+    /// Errors: `.invalidRequest` when the name is taken or is not of this namespace.
+    package func create(
+        _ name: RepositoryName, _ visibility: Repository.Visibility, description: String?, in namespace: NamespaceAccess
+    ) async throws -> Repository {
+        let draft = Draft(
+            name: name, visibility: visibility, description: description, uuid: platform.identifiers.uuid(),
+            badgeToken: platform.identifiers.uuid(), created: platform.clock.now)
+        return try await platform.database.write { try Self.create(draft, in: namespace, $0) }
+    }
+
+    static func create(
+        _ draft: Draft, in namespace: NamespaceAccess, _ transaction: any Transaction
+    ) throws -> Repository {
+        guard namespace.namespace.name == draft.name.namespace,
+            namespace.right.includes(.createRepositories)
+        else { throw RegistryError(.forbidden, "Unauthorized") }
+        guard let id = try RepositoryStore.insert(draft, namespaceID: namespace.namespace.id, in: transaction),
+            let repository = try RepositoryStore.find(id: id, in: transaction)
+        else { throw RegistryError(.invalidRequest, "Repository already exists") }
+        if namespace.namespace.isOrganization, let creator = namespace.caller.accountID {
+            try PermissionStore.grant(.admin, to: creator, inRepository: id, in: transaction)
+        }
+        try AuditLogStore.add(
+            AuditEntry(
+                .createRepository, namespaceID: namespace.namespace.id, performerID: namespace.caller.accountID,
+                repositoryID: id, at: draft.created,
+                metadata: ["repo": draft.name.name, "namespace": draft.name.namespace.text]), in: transaction)
+        return repository
+    }
+
+    /// Errors: `.invalidRequest` while the repository takes no changes.
+    package func changeVisibility(to visibility: Repository.Visibility, in access: RepositoryAccess) async throws {
+        try access.require(.admin)
+        let now = platform.clock.now
+        try await platform.database.write { transaction in
+            try RepositoryStore.setVisibility(access.repository.id, visibility, in: transaction)
+            try AuditLogStore.add(
+                Self.entry(.changeRepositoryVisibility, access, at: now, ["visibility": visibility.rawValue]),
+                in: transaction)
+        }
+    }
+
+    package func changeDescription(to description: String, in access: RepositoryAccess) async throws {
+        try access.require(.write)
+        let now = platform.clock.now
+        try await platform.database.write { transaction in
+            try RepositoryStore.setDescription(access.repository.id, description, in: transaction)
+            try AuditLogStore.add(
+                Self.entry(.setRepositoryDescription, access, at: now, ["description": description]), in: transaction)
+        }
+    }
+
+    /// Takes a repository away at once: its name is free, nobody finds it, and its content is collected later.
+    package func delete(_ access: RepositoryAccess) async throws {
+        try access.require(.admin)
+        let (now, freed) = (platform.clock.now, platform.identifiers.uuid())
+        try await platform.database.write { transaction in
+            try RepositoryStore.markForDeletion(access.repository.id, rename: freed, in: transaction)
+            try AuditLogStore.add(Self.entry(.deleteRepository, access, at: now, [:]), in: transaction)
+        }
+    }
+
+    static func entry(
+        _ kind: AuditKind, _ access: RepositoryAccess, at now: Date, _ metadata: [String: String]
+    ) -> AuditEntry {
+        let name = access.repository.name
+        return AuditEntry(
+            kind, namespaceID: access.repository.namespaceID, performerID: access.caller.accountID,
+            repositoryID: access.repository.id, at: now,
+            metadata: metadata.merging(["repo": name.name, "namespace": name.namespace.text]) { own, _ in own })
+    }
+}
