@@ -149,7 +149,7 @@ let package = Package(
         kitTests("Redis"), kitTests("WebRequests"), kitTests("ObjectStorage"), kitTests("Archive"), kitTests("YAML"),
         kitTests("Secrets"), kitTests("Telemetry"),
         tests("Domain", ["Domain", "OCI"]),
-        tests("BuildProtocol", ["BuildProtocol", "Domain", "OCI"]),
+        tests("BuildProtocol", ["BuildProtocol", "Domain", "OCI", protobuf]),
         tests(
             "RegistryCore",
             [
