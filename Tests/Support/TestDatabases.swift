@@ -60,10 +60,12 @@ package final class TestDatabase: Database {
         -> Value
     { try await base.read(body) }
 
+    @discardableResult
     package func write<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws
         -> Value
     { try await base.write(body) }
 
+    @discardableResult
     package func writeAlone<Value: Sendable>(
         _ body: @escaping @Sendable (any Transaction) throws -> Value
     ) async throws -> Value { try await base.writeAlone(body) }

@@ -5,10 +5,16 @@ import enum SQL.SQLValue
 
 /// What the server answered to one statement; owns libpq's result.
 final class PostgresAnswer {
+    /// Whether the statement, prepared earlier, no longer fits its table: prepared anew it may succeed.
+    let isStale: Bool
+
     private let result: OpaquePointer?
 
     /// - Parameter result: from `PQexec` and its kin; nil when libpq had no memory or no connection.
-    init(_ result: OpaquePointer?) { self.result = result }
+    init(_ result: OpaquePointer?, wasPreparedEarlier: Bool = false) {
+        self.result = result
+        self.isStale = wasPreparedEarlier && Self.state(of: result) == "0A000"
+    }
 
     deinit { PQclear(result) }
 
@@ -18,7 +24,7 @@ final class PostgresAnswer {
     }
 
     /// Five letters and digits, or nil when the error is libpq's own: the connection broke.
-    var state: String? { PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) } }
+    var state: String? { Self.state(of: result) }
 
     var message: String {
         let primary = PQresultErrorField(result, Int32(UInt8(ascii: "M"))).map { String(cString: $0) }
@@ -38,6 +44,10 @@ final class PostgresAnswer {
         return (0..<PQntuples(result)).map { row in
             Row(columns: columns, values: (0..<width).map { value(row, $0, type: types[Int($0)]) })
         }
+    }
+
+    private static func state(of result: OpaquePointer?) -> String? {
+        PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) }
     }
 
     private func value(_ row: Int32, _ column: Int32, type: Oid) -> SQLValue {

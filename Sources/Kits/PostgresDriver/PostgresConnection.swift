@@ -45,7 +45,7 @@ actor PostgresConnection {
         _ mode: Mode, _ body: @Sendable (any Transaction) throws -> Value
     ) -> (outcome: Outcome<Value>, isUsable: Bool) {
         if mode == .alone, let failure = command("SELECT pg_advisory_lock(\(Self.aloneKey))") {
-            return (.broken(failure), false)
+            return (session.isBroken ? .broken(failure) : .failed(failure), false)
         }
         let outcome = attempt(mode, body)
         var isUsable = !session.isBroken && session.isIdle
@@ -87,7 +87,7 @@ actor PostgresConnection {
             mode == .reading
             ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"
         if let failure = command(begin) { return session.isBroken ? .broken(failure) : .failed(failure) }
-        let transaction = PostgresTransaction(session)
+        let transaction = PostgresTransaction(session, mode: mode)
         let value: Value
         do {
             value = try body(transaction)
@@ -99,7 +99,7 @@ actor PostgresConnection {
             }
             // When this fails the connection is not idle, and the pool replaces it.
             _ = command("ROLLBACK")
-            if transaction.lostAConflict, let failure = transaction.failure {
+            if transaction.isWorthRepeating, let failure = transaction.failure {
                 return .conflict(DatabaseError(.conflict, failure.message, sql: failure.sql))
             }
             return .failed(error)
@@ -123,7 +123,7 @@ actor PostgresConnection {
                         + "(\(session.lastMessage))."))
         }
         let failure = DatabaseError(SQLState.kind(of: answer.state), answer.message, sql: "COMMIT")
-        return SQLState.isWorthRepeating(answer.state) ? .conflict(failure) : .failed(failure)
+        return SQLState.isConflict(answer.state) ? .conflict(failure) : .failed(failure)
     }
 
     private func command(_ sql: String) -> DatabaseError? {

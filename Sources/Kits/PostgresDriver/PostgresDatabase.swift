@@ -42,12 +42,14 @@ package final class PostgresDatabase: Database {
         try await run(.reading, body)
     }
 
+    @discardableResult
     package func write<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws
         -> Value
     {
         try await run(.writing, body)
     }
 
+    @discardableResult
     package func writeAlone<Value: Sendable>(
         _ body: @escaping @Sendable (any Transaction) throws -> Value
     ) async throws -> Value {

@@ -75,7 +75,8 @@ final class PostgresSession {
         }
         let parameters = try Parameters(query, untyped: text.untyped)
         let key = Key(sql: query.sql, types: parameters.types)
-        if prepared[key] == nil {
+        let wasPreparedEarlier = prepared[key] != nil
+        if !wasPreparedEarlier {
             let (name, answer) = prepare(text.sql, types: parameters.types)
             guard answer.isFine else { return answer }
             texts[query.sql] = text
@@ -85,10 +86,11 @@ final class PostgresSession {
             throw DatabaseError(.statement, "The statement could not be prepared.", sql: query.sql)
         }
         let answer = parameters.withPointers { values, lengths, formats in
-            PostgresAnswer(PQexecPrepared(handle, name, Int32(values.count), values, lengths, formats, 0))
+            PostgresAnswer(
+                PQexecPrepared(handle, name, Int32(values.count), values, lengths, formats, 0),
+                wasPreparedEarlier: wasPreparedEarlier)
         }
-        // The table has changed under the statement: the next attempt prepares it again.
-        if answer.state == "0A000" { forgetPrepared() }
+        if answer.isStale { forgetPrepared() }
         return answer
     }
 

@@ -8,7 +8,6 @@ import class SQL.SignalHub
 final class PostgresSignals: Sendable {
     /// One channel for all signals, whose names are the payloads: one LISTEN suffices whoever joins later.
     static let channel = "registry_signals"
-    static let quotedChannel: StaticString = "'registry_signals'"
 
     private let url: String
     private let hub: SignalHub

@@ -19,9 +19,6 @@ enum SQLState {
         }
     }
 
-    /// Whether the same body may succeed when it runs again: it lost against another transaction, or a migration beside
-    /// it has changed the shape of a statement that was prepared before.
-    static func isWorthRepeating(_ state: String?) -> Bool {
-        state == "40001" || state == "40P01" || state == "0A000"
-    }
+    /// Whether a transaction lost against another one: a serialisation failure or a deadlock.
+    static func isConflict(_ state: String?) -> Bool { state == "40001" || state == "40P01" }
 }

@@ -11,10 +11,12 @@ package protocol Database: Sendable {
 
     /// Runs `body` in a transaction and returns once it is durable. A thrown error rolls back this body alone, also
     /// where several waiting bodies share one COMMIT.
+    @discardableResult
     func write<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws -> Value
 
     /// Like `write`, while no other process is inside `writeAlone` on this database; for changes of the schema.
     /// What `body` reads is what the one before it has committed.
+    @discardableResult
     func writeAlone<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws
         -> Value
 

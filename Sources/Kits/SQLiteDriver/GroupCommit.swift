@@ -44,6 +44,9 @@ final class GroupCommit: Sendable {
         self.logger = logger
     }
 
+    /// How many bodies wait for a group of their own.
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
+
     func add(_ write: WaitingWrite) {
         let mustStart = state.withLock { state in
             state.waiting.append(write)

@@ -16,8 +16,9 @@ package import protocol SQL.Transaction
 package final class SQLiteDatabase: Database {
     package let dialect = Dialect.sqlite
 
+    let commits: GroupCommit
+
     private let engine: any DatabaseWriter
-    private let commits: GroupCommit
     private let watch: CommitWatch?
     private let hub = SignalHub()
     private let gate = ClosingGate()
@@ -77,6 +78,7 @@ package final class SQLiteDatabase: Database {
         }
     }
 
+    @discardableResult
     package func write<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws
         -> Value
     {
@@ -93,6 +95,7 @@ package final class SQLiteDatabase: Database {
         }
     }
 
+    @discardableResult
     package func writeAlone<Value: Sendable>(
         _ body: @escaping @Sendable (any Transaction) throws -> Value
     ) async throws -> Value {
