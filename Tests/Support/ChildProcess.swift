@@ -11,6 +11,8 @@ import Synchronization
 package final class ChildProcess: Sendable {
     package struct Failed: Error, CustomStringConvertible {
         package let description: String
+
+        package init(description: String) { self.description = description }
     }
 
     /// The program's process id, which is also the id of its group.

@@ -22,7 +22,10 @@ extension WebError {
             CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CRL_BADFILE, CURLE_SSL_INVALIDCERTSTATUS, CURLE_USE_SSL_FAILED,
             CURLE_SSL_CLIENTCERT, CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ENGINE_SETFAILED, CURLE_SSL_PINNEDPUBKEYNOTMATCH:
             self = .tls(host: host, reason: reason)
-        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL:
+        case CURLE_UNSUPPORTED_PROTOCOL:
+            // The address's scheme was checked before: libcurl says this of an answer in HTTP/0.9, which is anything.
+            self = .interrupted(host: host, reason: "the answer is not HTTP")
+        case CURLE_URL_MALFORMAT:
             self = .invalidRequest("The address can't be requested: \(reason).")
         default:
             self = .interrupted(host: host, reason: reason)
