@@ -1,0 +1,231 @@
+package import Domain
+package import Foundation
+import Runtime
+import SQL
+
+/// What a manager does with the launches of builds. Each function is one transaction; whoever ends an attempt first has
+/// decided its outcome, and everything that hangs on it (phase, queue item, token) changes in the same transaction.
+package struct BuildAttemptService: Sendable {
+    /// The times of Quay 6.3 that the configuration may change.
+    package struct Timing: Sendable {
+        /// How long a claim lasts before the builder has registered.
+        package var reservation: Duration = .seconds(530)
+        /// How far each sign of life moves the claim.
+        package var perHeartbeat: Duration = .seconds(300)
+        /// How long an attempt may last in all (MACHINE_MAX_TIME).
+        package var maximum: Duration = .seconds(7200)
+        /// When a build whose attempt was lost is tried again.
+        package var retryDelay: Duration = .seconds(30)
+        /// When a build that no executor started is tried again.
+        package var startDelay: Duration = .seconds(20)
+
+        package init() {}
+    }
+
+    /// A build that is this manager's to launch.
+    package struct Job: Sendable {
+        package let build: Build
+        package let repository: Repository
+        package let attempt: BuildAttempt
+        /// Launches that are left after this one.
+        package let retriesRemaining: Int
+        /// An attempt whose claim had run out, which this one replaces; its builder must be stopped.
+        package let superseded: BuildAttempt?
+    }
+
+    package enum Claim: Sendable {
+        case job(Job)
+        /// An item that held nothing to build has been taken away; there may be more.
+        case nothingToBuild
+        /// As many attempts are live as may be.
+        case full
+        /// Nothing waits, except for what becomes claimable at that moment.
+        case empty(next: Date?)
+    }
+
+    private let database: any Database
+    private let clock: WallClock
+    private let identifiers: Identifiers
+    private let timing: Timing
+    /// The name of this manager, as the attempts show it.
+    private let manager: String
+
+    package init(_ platform: Platform, timing: Timing, manager: String) {
+        self.database = platform.database
+        self.clock = platform.clock
+        self.identifiers = platform.identifiers
+        self.timing = timing
+        self.manager = manager
+    }
+
+    /// Takes the next build and begins an attempt of it, unless `capacity` attempts are live already, anywhere.
+    package func claimNext(capacity: Int) async throws -> Claim {
+        let (stateID, now) = (identifiers.uuid(), clock.now)
+        return try await database.write { transaction in
+            // An attempt that is live holds a slot: counting and claiming are one transaction.
+            guard try BuildAttemptStore.liveCount(at: now, in: transaction) < capacity else { return .full }
+            let item = try WorkQueue.claim(
+                .dockerfileBuild, for: timing.reservation, order: .strictlyOldestFirst, at: now, stateID: stateID,
+                in: transaction)
+            guard let item else {
+                return .empty(
+                    next: try WorkQueue.nextAvailability(of: .dockerfileBuild, after: now, in: transaction))
+            }
+            guard let body = QueueBody(item.body),
+                let build = try BuildStore.find(uuid: body.buildUUID, in: transaction),
+                !build.phase.isFinal, build.queueItemID == item.id,
+                let repository = try RepositoryStore.find(id: build.repositoryID, in: transaction)
+            else {
+                try WorkQueue.complete(item.claim, in: transaction)
+                return .nothingToBuild
+            }
+            let superseded = try supersede(build, at: now, in: transaction)
+            let attempt = try BuildAttemptStore.begin(
+                buildID: build.id, claim: item.claim, manager: manager, at: now,
+                leaseUntil: now.addingTimeInterval(timing.reservation.seconds),
+                deadline: now.addingTimeInterval(timing.maximum.seconds), in: transaction)
+            return .job(
+                Job(
+                    build: build, repository: repository, attempt: attempt, retriesRemaining: item.retriesRemaining,
+                    superseded: superseded))
+        }
+    }
+
+    /// Notes which executor started the attempt. False when it has ended meanwhile: then its builder must be stopped.
+    /// - Parameter reservation: until when the builder must have registered, plus some leeway.
+    package func started(
+        _ attempt: BuildAttempt, executor: String, executionID: String, reservation: Duration
+    ) async throws -> Bool {
+        let now = clock.now
+        let until = now.addingTimeInterval(reservation.seconds)
+        return try await database.write { transaction in
+            guard
+                try BuildAttemptStore.setExecution(
+                    of: attempt.id, executor: executor, executionID: executionID, in: transaction)
+            else { return false }
+            _ = try WorkQueue.extend(attempt.claim, until: until, in: transaction)
+            _ = try BuildAttemptStore.renew(attempt.id, heartbeatAt: nil, leaseUntil: until, in: transaction)
+            // A quick builder may have reported a phase before its executor came back.
+            let phase = try BuildStore.find(id: attempt.buildID, in: transaction)?.phase
+            if phase == .waiting || phase == .internalError {
+                try move(attempt, to: .scheduled, at: now, in: transaction)
+            }
+            return true
+        }
+    }
+
+    /// Keeps the attempt alive after a sign of life at `heartbeat`. False when it has ended.
+    package func renew(_ attempt: BuildAttempt, heartbeat: Date) async throws -> Bool {
+        let until = heartbeat.addingTimeInterval(timing.perHeartbeat.seconds)
+        return try await database.write { transaction in
+            guard
+                try BuildAttemptStore.renew(
+                    attempt.id, heartbeatAt: heartbeat, leaseUntil: until, in: transaction)
+            else { return false }
+            _ = try WorkQueue.extend(attempt.claim, until: until, minimum: .zero, in: transaction)
+            return true
+        }
+    }
+
+    /// Moves the build to a phase that its builder reports and that ends nothing. False when the attempt has ended.
+    package func report(
+        _ phase: BuildPhase, of attempt: BuildAttempt, facts: [String: String] = [:]
+    ) async throws -> Bool {
+        let now = clock.now
+        return try await database.write { transaction in
+            guard try BuildAttemptStore.isLive(attempt.id, in: transaction) else { return false }
+            try move(attempt, to: phase, facts: facts, at: now, in: transaction)
+            return true
+        }
+    }
+
+    /// Ends the attempt, if nobody has before: only the first caller gets true.
+    /// - Parameter failure: what goes into the log before the phase changes.
+    package func end(
+        _ attempt: BuildAttempt, _ outcome: AttemptOutcome, failure: BuildFailure? = nil
+    ) async throws -> Bool {
+        let (stateID, now) = (identifiers.uuid(), clock.now)
+        return try await database.write { transaction in
+            guard try BuildAttemptStore.end(attempt.id, outcome, at: now, in: transaction) else { return false }
+            try BuildTokenStore.revokeAll(ofAttempt: attempt.id, at: now, in: transaction)
+            if let failure { try log(.failure(failure, at: now), of: attempt, in: transaction) }
+            switch outcome.queueAction {
+            case .leave: break
+            case .complete: try WorkQueue.complete(attempt.claim, in: transaction)
+            case .tryAgain(let restoringRetry):
+                let delay = restoringRetry ? timing.startDelay : timing.retryDelay
+                try WorkQueue.incomplete(
+                    attempt.claim, availableAfter: now.addingTimeInterval(delay.seconds),
+                    restoringRetry: restoringRetry, stateID: stateID, in: transaction)
+            }
+            let isOver = try !WorkQueue.hasRetriesLeft(attempt.claim.itemID, in: transaction)
+            if isOver, outcome.phase == .internalError {
+                try log(.failure(Self.launchesUsedUp, at: now), of: attempt, in: transaction)
+            }
+            try move(attempt, to: outcome.phase, endedAt: isOver ? now : nil, at: now, in: transaction)
+            return true
+        }
+    }
+
+    /// Takes over every live attempt, at this manager's start: their builders get a fresh time to be heard.
+    package func adoptLive() async throws -> [BuildAttempt] {
+        let until = clock.now.addingTimeInterval(timing.perHeartbeat.seconds)
+        return try await database.write { transaction in
+            let attempts = try BuildAttemptStore.allLive(in: transaction)
+            for attempt in attempts {
+                _ = try BuildAttemptStore.adopt(attempt.id, manager: manager, leaseUntil: until, in: transaction)
+                _ = try WorkQueue.extend(attempt.claim, until: until, in: transaction)
+            }
+            return attempts
+        }
+    }
+
+    /// Those of `attempts` that have ended by somebody else's decision: a cancellation, a takeover.
+    package func ended(among attempts: [BuildAttempt]) async throws -> [BuildAttempt] {
+        try await database.read { transaction in
+            try attempts.filter { try !BuildAttemptStore.isLive($0.id, in: transaction) }
+        }
+    }
+
+    /// The attempt of that name with its build; nil when there is none.
+    package func find(_ key: JobKey) async throws -> BuildAttempt? {
+        try await database.read { try BuildAttemptStore.find(key, in: $0) }
+    }
+
+    /// The failure that an attempt has logged last.
+    package func lastErrorCode(of attempt: BuildAttempt) async throws -> BuildFailureCode? {
+        try await database.read {
+            try BuildLogEntryStore.lastErrorCode(
+                ofBuild: attempt.buildID, attempt: attempt.key.attempt, in: $0)
+        }
+    }
+
+    private static let launchesUsedUp = BuildFailure(
+        .internalError, "The build was launched \(BuildService.maximumLaunches) times and never came to an end.")
+
+    private func supersede(_ build: Build, at now: Date, in transaction: any Transaction) throws -> BuildAttempt? {
+        guard let old = try BuildAttemptStore.live(ofBuild: build.id, in: transaction) else { return nil }
+        _ = try BuildAttemptStore.end(old.id, .superseded, at: now, in: transaction)
+        try BuildTokenStore.revokeAll(ofAttempt: old.id, at: now, in: transaction)
+        return old
+    }
+
+    private func move(
+        _ attempt: BuildAttempt, to phase: BuildPhase, facts: [String: String] = [:], endedAt: Date? = nil,
+        at now: Date,
+        in transaction: any Transaction
+    ) throws {
+        let current = try BuildStore.find(id: attempt.buildID, in: transaction)?.phase
+        // Repeated phases do no harm, and fill no log; the base image that comes with a repetition is news.
+        guard current != phase || !facts.isEmpty || endedAt != nil else { return }
+        try BuildStore.setPhase(phase, of: attempt.buildID, endedAt: endedAt, in: transaction)
+        try log(.phase(phase, at: now, facts: facts), of: attempt, in: transaction)
+        try transaction.notify(.builds)
+    }
+
+    private func log(_ entry: BuildLogEntry, of attempt: BuildAttempt, in transaction: any Transaction) throws {
+        try BuildLogEntryStore.append(
+            entry, toBuild: attempt.buildID, attempt: attempt.key.attempt, in: transaction)
+        try transaction.notify(.buildLogs)
+    }
+}

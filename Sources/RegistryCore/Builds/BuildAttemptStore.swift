@@ -1,0 +1,129 @@
+package import Domain
+package import Foundation
+package import SQL
+
+/// All SQL on `build_attempt`. An attempt ends once: whoever sets `ended_ms` first has decided its outcome.
+package enum BuildAttemptStore {
+    /// Begins the next attempt of a build under a claim on its queue item.
+    ///
+    /// Errors: `.uniqueViolation` when the build has a live attempt; end that one first.
+    package static func begin(
+        buildID: Int64, claim: QueueItem.Claim, manager: String, at now: Date, leaseUntil lease: Date, deadline: Date,
+        in transaction: any Transaction
+    ) throws -> BuildAttempt {
+        let number = try transaction.number(
+            "SELECT COALESCE(MAX(number), 0) + 1 FROM build_attempt WHERE build_id = \(buildID)")
+        let id = try transaction.number(
+            """
+            INSERT INTO build_attempt (build_id, number, queue_item_id, queue_state_id, manager, created_ms,
+                lease_expires_ms, deadline_ms)
+            VALUES (\(buildID), \(number ?? 1), \(claim.itemID), \(claim.stateID), \(manager), \(now), \(lease), \(deadline))
+            RETURNING id
+            """)
+        guard let id, let attempt = try find(id: id, in: transaction) else {
+            throw DatabaseError(.decoding, "An inserted attempt is not there.")
+        }
+        return attempt
+    }
+
+    package static func find(id: Int64, in transaction: any Transaction) throws -> BuildAttempt? {
+        try transaction.row("\(columns) WHERE attempt.id = \(id)").map(attempt)
+    }
+
+    package static func find(_ key: JobKey, in transaction: any Transaction) throws -> BuildAttempt? {
+        try transaction.row(
+            "\(columns) WHERE build.uuid = \(key.buildUUID) AND attempt.number = \(key.attempt)"
+        ).map(attempt)
+    }
+
+    /// The attempt that works on a build now.
+    package static func live(ofBuild buildID: Int64, in transaction: any Transaction) throws -> BuildAttempt? {
+        try transaction.row("\(columns) WHERE attempt.build_id = \(buildID) AND attempt.ended_ms IS NULL").map(attempt)
+    }
+
+    /// Every attempt that works on something now, oldest first.
+    package static func allLive(in transaction: any Transaction) throws -> [BuildAttempt] {
+        try transaction.rows("\(columns) WHERE attempt.ended_ms IS NULL ORDER BY attempt.id").map(attempt)
+    }
+
+    /// How many attempts hold a slot now; one whose lease has run out holds none.
+    package static func liveCount(at now: Date, in transaction: any Transaction) throws -> Int {
+        Int(
+            try transaction.number(
+                "SELECT COUNT(*) FROM build_attempt WHERE ended_ms IS NULL AND lease_expires_ms > \(now)") ?? 0)
+    }
+
+    /// Whether the attempt may still change anything. Asked in the transaction that makes the change.
+    package static func isLive(_ id: Int64, in transaction: any Transaction) throws -> Bool {
+        try transaction.row("SELECT 1 AS found FROM build_attempt WHERE id = \(id) AND ended_ms IS NULL") != nil
+    }
+
+    /// Keeps who runs the attempt. False when it has ended meanwhile.
+    package static func setExecution(
+        of id: Int64, executor: String, executionID: String, in transaction: any Transaction
+    ) throws -> Bool {
+        try transaction.run(
+            """
+            UPDATE build_attempt SET executor = \(executor), execution_id = \(executionID)
+            WHERE id = \(id) AND ended_ms IS NULL
+            """) == 1
+    }
+
+    /// Notes that the builder has registered. False when the attempt has ended.
+    package static func register(_ id: Int64, at now: Date, in transaction: any Transaction) throws -> Bool {
+        try transaction.run(
+            "UPDATE build_attempt SET registered_ms = \(now) WHERE id = \(id) AND ended_ms IS NULL") == 1
+    }
+
+    /// Notes a sign of life and moves the lease. False when the attempt has ended.
+    package static func renew(
+        _ id: Int64, heartbeatAt: Date?, leaseUntil lease: Date, in transaction: any Transaction
+    ) throws -> Bool {
+        try transaction.run(
+            """
+            UPDATE build_attempt SET heartbeat_ms = COALESCE(\(heartbeatAt), heartbeat_ms), lease_expires_ms = \(lease)
+            WHERE id = \(id) AND ended_ms IS NULL
+            """) == 1
+    }
+
+    /// Gives a live attempt to another manager, who goes on with it under its own claim.
+    package static func adopt(
+        _ id: Int64, manager: String, leaseUntil lease: Date, in transaction: any Transaction
+    ) throws -> Bool {
+        try transaction.run(
+            """
+            UPDATE build_attempt SET manager = \(manager), lease_expires_ms = \(lease)
+            WHERE id = \(id) AND ended_ms IS NULL
+            """) == 1
+    }
+
+    /// Ends the attempt, if nobody has before. Only the caller that gets true may act on the outcome.
+    package static func end(
+        _ id: Int64, _ outcome: AttemptOutcome, at now: Date, in transaction: any Transaction
+    ) throws -> Bool {
+        try transaction.run(
+            """
+            UPDATE build_attempt SET ended_ms = \(now), outcome = \(outcome.rawValue)
+            WHERE id = \(id) AND ended_ms IS NULL
+            """) == 1
+    }
+
+    private static let columns: Query = """
+        SELECT attempt.id, attempt.build_id, attempt.number, attempt.queue_item_id, attempt.queue_state_id,
+            attempt.executor, attempt.execution_id, attempt.created_ms, attempt.registered_ms, attempt.heartbeat_ms,
+            attempt.deadline_ms, attempt.ended_ms, build.uuid
+        FROM build_attempt AS attempt JOIN build ON build.id = attempt.build_id
+        """
+
+    private static func attempt(_ row: Row) throws -> BuildAttempt {
+        BuildAttempt(
+            id: try row.integer("id"), buildID: try row.integer("build_id"),
+            key: JobKey(buildUUID: try row.text("uuid"), attempt: try row.int("number")),
+            claim: QueueItem.Claim(
+                itemID: try row.integer("queue_item_id"), stateID: try row.text("queue_state_id")),
+            executor: try row.textIfAny("executor"), executionID: try row.textIfAny("execution_id"),
+            createdAt: try row.date("created_ms"), registeredAt: try row.dateIfAny("registered_ms"),
+            heartbeatAt: try row.dateIfAny("heartbeat_ms"), deadline: try row.date("deadline_ms"),
+            endedAt: try row.dateIfAny("ended_ms"))
+    }
+}
