@@ -147,7 +147,7 @@ package struct BuildAttemptService: Sendable {
         let (stateID, now) = (identifiers.uuid(), clock.now)
         return try await database.write { transaction in
             guard try BuildAttemptStore.end(attempt.id, outcome, at: now, in: transaction) else { return false }
-            try BuildTokenStore.revokeAll(ofAttempt: attempt.id, at: now, in: transaction)
+            try DelegateTokenStore.revoke(attemptID: attempt.id, at: now, in: transaction)
             if let failure { try log(.failure(failure, at: now), of: attempt, in: transaction) }
             switch outcome.queueAction {
             case .leave: break
@@ -206,7 +206,7 @@ package struct BuildAttemptService: Sendable {
     private func supersede(_ build: Build, at now: Date, in transaction: any Transaction) throws -> BuildAttempt? {
         guard let old = try BuildAttemptStore.live(ofBuild: build.id, in: transaction) else { return nil }
         _ = try BuildAttemptStore.end(old.id, .superseded, at: now, in: transaction)
-        try BuildTokenStore.revokeAll(ofAttempt: old.id, at: now, in: transaction)
+        try DelegateTokenStore.revoke(attemptID: old.id, at: now, in: transaction)
         return old
     }
 

@@ -111,7 +111,7 @@ package struct BuildService: Sendable {
             }
             if let attempt {
                 guard try BuildAttemptStore.end(attempt.id, .cancelled, at: now, in: transaction) else { return }
-                try BuildTokenStore.revokeAll(ofAttempt: attempt.id, at: now, in: transaction)
+                try DelegateTokenStore.revoke(attemptID: attempt.id, at: now, in: transaction)
             }
             if let item = build.queueItemID { try WorkQueue.remove(item, in: transaction) }
             try BuildStore.setPhase(.cancelled, of: build.id, endedAt: now, in: transaction)
@@ -175,9 +175,10 @@ package struct BuildService: Sendable {
     /// Who lends a build the robot's credentials must be able to see them: an administrator of the robot's namespace, and
     /// with the scope for organizations where an OAuth token asks. Source: Quay 1.12 and 12.5, guide 13.4.2.
     private func pullRobot(_ robot: RobotName, for caller: Caller, in transaction: any Transaction) throws -> Int64 {
-        guard let id = try PullRobotStore.id(of: robot, in: transaction) else {
-            throw RegistryError(.notFound, "Could not find robot \(robot).")
+        guard let stored = try RobotStore.find(robot, in: transaction), stored.isEnabled else {
+            throw RegistryError(.notFound, "Could not find robot with username: \(robot)")
         }
+        let id = stored.robot.id
         guard caller.scopes.contains(.organizationAdmin) else { throw RegistryError(.forbidden, "Unauthorized") }
         if case .user(_, let name) = caller.identity, name == robot.namespace { return id }
         _ = try access.namespace(robot.namespace, .administer, for: caller, in: transaction)

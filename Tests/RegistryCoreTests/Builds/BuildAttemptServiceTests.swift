@@ -22,10 +22,10 @@ import Testing
     }
 
     static func token(of attempt: BuildAttempt, in fixture: BuildFixture) async throws {
-        try await fixture.database.write { transaction in
-            try BuildTokenStore.insert(
-                .init(name: "t\(attempt.id)", secretCipher: "c"), attemptID: attempt.id, repositoryID: 1,
-                tags: ["latest"], at: fixture.now, in: transaction)
+        let draft = try DelegateTokenService(platform: fixture.platform).draft()
+        _ = try await fixture.database.write {
+            try DelegateTokenService.issue(
+                draft, forAttempt: attempt.id, repositoryID: 1, tags: ["latest"], in: $0)
         }
     }
 

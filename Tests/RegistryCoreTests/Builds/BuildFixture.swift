@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import Runtime
 import SQL
+import Secrets
 import Synchronization
 import TestSupport
 
@@ -11,6 +12,8 @@ import TestSupport
 /// A registry with the user `owner`, their repository `owner/app`, and a clock that moves only when told.
 final class BuildFixture: Sendable {
     let database: TestDatabase
+    let cipher = FieldCipher(secret: "secret of the test database", randomness: .system)
+    let passwords = PasswordHasher(cost: 4, randomness: .system)
     let platform: Platform
     let access: AccessControl
     let service: BuildService
@@ -23,12 +26,12 @@ final class BuildFixture: Sendable {
         let time = Moment(start)
         self.moment = time
         platform = Platform(
-            database: database,
+            database: database, cipher: cipher, passwords: passwords,
             clock: WallClock(now: { time.now }, sleep: { try await WallClock.system.sleep(for: $0) }),
             logger: Logger(label: "test"))
         access = AccessControl(database: database, anonymousAccess: true)
         service = BuildService(platform, access: access, settings: .init(registryHostname: "registry.test"))
-        try await database.write { transaction in
+        try await database.write { [cipher] transaction in
             for (id, name, kind) in [
                 (1, "owner", "user"), (2, "other", "user"), (3, "owner+puller", "robot"), (4, "other+puller", "robot"),
             ] {
@@ -36,6 +39,13 @@ final class BuildFixture: Sendable {
                     """
                     INSERT INTO account (id, uuid, name, kind, created_ms)
                     VALUES (\(id), \("u\(id)"), \(name), \(kind), 0)
+                    """)
+            }
+            for (id, owner, name) in [(3, 1, "owner"), (4, 2, "other")] {
+                try transaction.run(
+                    """
+                    INSERT INTO robot (account_id, owner_id, token_cipher) VALUES (\(id), \(owner),
+                        \(try cipher.encrypt("token of \(name)", for: RobotService.field("u\(id)"))))
                     """)
             }
             for (id, owner, name) in [(1, 1, "app"), (2, 1, "second"), (3, 2, "app")] {
@@ -81,7 +91,9 @@ final class BuildFixture: Sendable {
 
     func attempts(_ manager: String = "one", on database: TestDatabase? = nil) -> BuildAttemptService {
         BuildAttemptService(
-            Platform(database: database ?? self.database, clock: platform.clock, logger: platform.logger),
+            Platform(
+                database: database ?? self.database, cipher: cipher, passwords: passwords, clock: platform.clock,
+                logger: platform.logger),
             timing: .init(), manager: manager)
     }
 
@@ -106,5 +118,20 @@ final class Moment: Sendable {
 extension BuildAttemptService.Claim {
     var job: BuildAttemptService.Job? {
         if case .job(let job) = self { job } else { nil }
+    }
+}
+
+extension BuildFixture {
+    func jobTokens(audience: String = "manager.test") -> JobTokens {
+        JobTokens(
+            platform, keys: ServiceKeys(platform: platform, service: "buildman"), audience: audience)
+    }
+
+    /// What a client may do that logs in as `$token` with this password; nil when the password is refused.
+    func grant(_ password: String) async throws -> DelegateGrant? {
+        let stored = try await database.read {
+            try DelegateTokenStore.live(named: String(password.prefix(DelegateTokenService.nameLength)), in: $0)
+        }
+        return stored?.grant
     }
 }
