@@ -15,7 +15,8 @@ package struct Platform: Sendable {
     package let passwords: PasswordHasher
 
     package init(
-        database: any Database, cipher: FieldCipher, passwords: PasswordHasher, clock: WallClock = .system,
+        database: any Database, cipher: FieldCipher, passwords: PasswordHasher,
+        clock: WallClock = .system,
         randomness: Randomness = .system, identifiers: Identifiers = .system, logger: Logger
     ) {
         self.database = database

@@ -8,11 +8,14 @@ package struct SiteSettings: Sendable {
     package let library: Username
     /// FEATURE_ANONYMOUS_ACCESS.
     package let anonymousAccess: Bool
+    /// SUPER_USERS.
+    package let superusers: Set<String>
 
-    package init(hostname: String, library: Username, anonymousAccess: Bool = true) {
+    package init(hostname: String, library: Username, anonymousAccess: Bool = true, superusers: Set<String> = []) {
         self.hostname = hostname
         self.library = library
         self.anonymousAccess = anonymousAccess
+        self.superusers = superusers
     }
 }
 
@@ -23,6 +26,9 @@ package struct Registry: Sendable {
     package let access: AccessControl
     package let accounts: AccountService
     package let signIn: SignInService
+    package let sessions: SessionService
+    package let organizations: OrganizationService
+    package let permissions: PermissionService
     package let robots: RobotService
     package let oauthTokens: OAuthTokenService
     package let basic: BasicCredentials
@@ -36,15 +42,19 @@ package struct Registry: Sendable {
     package init(platform: Platform, site: SiteSettings) {
         self.platform = platform
         self.site = site
-        access = AccessControl(database: platform.database, anonymousAccess: site.anonymousAccess)
+        access = AccessControl(
+            database: platform.database, anonymousAccess: site.anonymousAccess, superusers: site.superusers)
         accounts = AccountService(platform: platform)
         signIn = SignInService(platform: platform)
+        sessions = SessionService(platform: platform)
+        organizations = OrganizationService(platform: platform)
+        permissions = PermissionService(platform: platform)
         robots = RobotService(platform: platform)
         oauthTokens = OAuthTokenService(platform: platform)
         bearer = BearerCredentials(platform: platform)
         basic = BasicCredentials(platform: platform, signIn: signIn, bearer: bearer)
         delegateTokens = DelegateTokenService(platform: platform)
-        repositories = RepositoryService(platform: platform)
+        repositories = RepositoryService(platform: platform, anonymousAccess: site.anonymousAccess)
         serviceKeys = ServiceKeys(platform: platform)
         registryTokens = RegistryTokenService(
             platform: platform, access: access, issuer: RegistryTokenIssuer(platform: platform, keys: serviceKeys))

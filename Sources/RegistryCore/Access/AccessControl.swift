@@ -9,12 +9,19 @@ package import SQL
 package struct AccessControl: Sendable {
     private let database: any Database
     private let anonymousAccess: Bool
+    private let superusers: Set<String>
 
-    /// - Parameter anonymousAccess: FEATURE_ANONYMOUS_ACCESS; without it a caller who is not signed in may do nothing.
-    package init(database: any Database, anonymousAccess: Bool) {
+    /// - Parameters:
+    ///   - anonymousAccess: FEATURE_ANONYMOUS_ACCESS; without it a caller who is not signed in may do nothing.
+    ///   - superusers: SUPER_USERS, the names that are superusers beside those whose account says so.
+    package init(database: any Database, anonymousAccess: Bool, superusers: Set<String> = []) {
         self.database = database
         self.anonymousAccess = anonymousAccess
+        self.superusers = superusers
     }
+
+    /// Whether `account` is a superuser, as the API shows it.
+    package func isSuperuser(_ account: Account) -> Bool { account.isSuperuser || superusers.contains(account.name) }
 
     /// The proof that `caller` holds at least `role` in the repository.
     ///
@@ -131,7 +138,8 @@ extension AccessControl {
         return NamespaceAccess(namespace: account, right: held, caller: caller)
     }
 
-    private func namespaceRight(
+    /// The right that `caller` holds in the namespace of that name; nil for none.
+    package func namespaceRight(
         of caller: Caller, in name: Username, _ transaction: any Transaction
     ) throws -> NamespaceRight? {
         guard let account = try NamespaceStore.find(name, in: transaction) else { return nil }
@@ -191,4 +199,46 @@ package struct NamespaceAccess: Sendable {
         self.right = right
         self.caller = caller
     }
+}
+
+extension AccessControl {
+    /// The proof that `caller` is a signed-in user whose credential carries `scope`.
+    ///
+    /// Errors: `.unauthenticated` when nobody is signed in, `.forbidden` for a robot, a token or a missing scope.
+    package func user(_ scope: Scope, for caller: Caller) throws -> UserAccess {
+        guard case .user(let id, let name) = caller.identity, caller.grants == nil, caller.scopes.contains(scope) else {
+            throw refusal(of: caller)
+        }
+        return UserAccess(id: id, name: name, caller: caller)
+    }
+
+    /// The proof that `caller` is a superuser and came with a right to act as one.
+    package func superuser(for caller: Caller) async throws -> SuperuserAccess {
+        let user = try user(.superuser, for: caller)
+        let account = try await database.read { try AccountStore.find(id: user.id, in: $0) }
+        guard let account, account.isEnabled, isSuperuser(account) else {
+            throw refusal(of: caller)
+        }
+        return SuperuserAccess(user: user)
+    }
+}
+
+/// The proof that a caller is a signed-in user. Only ``AccessControl`` makes one.
+package struct UserAccess: Sendable {
+    package let id: Int64
+    package let name: Username
+    package let caller: Caller
+
+    fileprivate init(id: Int64, name: Username, caller: Caller) {
+        self.id = id
+        self.name = name
+        self.caller = caller
+    }
+}
+
+/// The proof that a caller is a superuser. Only ``AccessControl`` makes one.
+package struct SuperuserAccess: Sendable {
+    package let user: UserAccess
+
+    fileprivate init(user: UserAccess) { self.user = user }
 }

@@ -41,4 +41,45 @@ package enum PermissionStore {
             ON CONFLICT (repository_id, account_id) DO UPDATE SET role = excluded.role
             """)
     }
+
+    /// Takes a direct permission away; false when there was none.
+    static func revoke(
+        from accountID: Int64, inRepository repositoryID: Int64, in transaction: any Transaction
+    ) throws -> Bool {
+        try transaction.run(
+            "DELETE FROM repository_permission WHERE repository_id = \(repositoryID) AND account_id = \(accountID)") > 0
+    }
+
+    /// One user's or robot's own permission in a repository.
+    package struct Direct: Sendable, Hashable {
+        package let accountID: Int64
+        package let name: String
+        package let email: String?
+        package let isRobot: Bool
+        package let role: RepositoryRole
+        /// nil in a user's repository, where there are no members.
+        package let isOrganizationMember: Bool?
+    }
+
+    /// The permissions that accounts hold by themselves, by name.
+    static func direct(_ repository: Repository, in transaction: any Transaction) throws -> [Direct] {
+        try transaction.rows(
+            """
+            SELECT account.id, account.name, account.email, account.kind, permission.role,
+                EXISTS (SELECT 1 FROM team_member JOIN team ON team.id = team_member.team_id
+                    WHERE team_member.account_id = account.id AND team.organization_id = \(repository.namespaceID))
+                    AS is_member
+            FROM repository_permission AS permission JOIN account ON account.id = permission.account_id
+            WHERE permission.repository_id = \(repository.id) ORDER BY account.name
+            """
+        ).map { row in
+            guard let role = RepositoryRole(rawValue: try row.text("role")) else {
+                throw DatabaseError(.decoding, "A permission of repository \(repository.id) has an unknown role.")
+            }
+            return Direct(
+                accountID: try row.integer("id"), name: try row.text("name"), email: try row.textIfAny("email"),
+                isRobot: try row.text("kind") == Account.Kind.robot.rawValue, role: role,
+                isOrganizationMember: repository.isOrganization ? try row.bool("is_member") : nil)
+        }
+    }
 }

@@ -94,7 +94,8 @@ package struct AccountService: Sendable {
             .flatMap { $0.kind == .user && $0.isEnabled ? $0 : nil }
     }
 
-    static let notEmpty = RegistryError(.invalidRequest, "Cannot initialize user in a non-empty database")
+    /// What `.initialization` throws once there is a user.
+    package static let notEmpty = RegistryError(.invalidRequest, "Cannot initialize user in a non-empty database")
 
     static func username(_ text: String) throws -> Username {
         do { return try Username(text) } catch {

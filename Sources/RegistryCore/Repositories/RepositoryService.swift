@@ -6,8 +6,13 @@ import SQL
 /// Use cases on repositories.
 package struct RepositoryService: Sendable {
     private let platform: Platform
+    private let anonymousAccess: Bool
 
-    package init(platform: Platform) { self.platform = platform }
+    /// - Parameter anonymousAccess: FEATURE_ANONYMOUS_ACCESS.
+    package init(platform: Platform, anonymousAccess: Bool) {
+        self.platform = platform
+        self.anonymousAccess = anonymousAccess
+    }
 
     /// A repository before it is written; made outside the transaction, because a body may run twice.
     struct Draft: Sendable {
@@ -51,7 +56,38 @@ package struct RepositoryService: Sendable {
         return repository
     }
 
-    /// Errors: `.invalidRequest` while the repository takes no changes.
+    /// The most repositories on one page.
+    package static let pageSize = 100
+
+    /// One page of a list.
+    package struct Page: Sendable {
+        package let repositories: [Repository]
+        /// Where the next page begins; nil on the last one.
+        package let next: Int64?
+    }
+
+    /// The repositories that `caller` may read, a page at a time.
+    ///
+    /// - Parameter last: the number after which the page begins; 0 for the first.
+    package func list(_ filter: RepositoryStore.Filter, for caller: Caller, after last: Int64) async throws -> Page {
+        let isPublicReadable = anonymousAccess || !caller.isAnonymous
+        // A token without a repository scope sees what everybody sees.
+        let account = caller.scopes.maximumRepositoryRole == nil ? nil : caller.accountID
+        let found = try await platform.database.read { transaction in
+            try RepositoryStore.list(
+                filter, readableBy: account, isPublicReadable: isPublicReadable, after: last, limit: Self.pageSize + 1,
+                in: transaction)
+        }
+        let page = Array(found.prefix(Self.pageSize))
+        return Page(repositories: page, next: found.count > Self.pageSize ? page.last?.id : nil)
+    }
+
+    /// What a badge's address must carry while the repository is private.
+    package func badgeToken(_ access: RepositoryAccess) async throws -> String {
+        try await platform.database.read { try RepositoryStore.badgeToken(access.repository.id, in: $0) }
+    }
+
+    /// Shows a repository to everybody, or to those with a permission only.
     package func changeVisibility(to visibility: Repository.Visibility, in access: RepositoryAccess) async throws {
         try access.require(.admin)
         let now = platform.clock.now

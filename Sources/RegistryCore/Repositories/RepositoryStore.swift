@@ -30,6 +30,10 @@ package enum RepositoryStore {
             """)
     }
 
+    static func badgeToken(_ id: Int64, in transaction: any Transaction) throws -> String {
+        try transaction.row("SELECT badge_token FROM repository WHERE id = \(id)")?.text("badge_token") ?? ""
+    }
+
     static func setVisibility(
         _ id: Int64, _ visibility: Repository.Visibility, in transaction: any Transaction
     ) throws {
@@ -46,6 +50,49 @@ package enum RepositoryStore {
             UPDATE repository SET state = \(Repository.State.markedForDeletion.rawValue), name = \(name)
             WHERE id = \(id)
             """)
+    }
+
+    /// Which repositories a list asks for.
+    package struct Filter: Sendable, Hashable {
+        package var namespace: Username?
+        package var isPublicOnly: Bool
+
+        package init(namespace: Username?, isPublicOnly: Bool) {
+            self.namespace = namespace
+            self.isPublicOnly = isPublicOnly
+        }
+    }
+
+    /// Up to `limit` repositories that `accountID` may read (nil: that everybody may), in the order of their numbers,
+    /// beginning behind `last`.
+    static func list(
+        _ filter: Filter, readableBy accountID: Int64?, isPublicReadable: Bool, after last: Int64, limit: Int,
+        in transaction: any Transaction
+    ) throws -> [Repository] {
+        var query: Query = """
+            \(columns) WHERE repository.id > \(last) AND namespace.enabled = 1
+                AND repository.state <> \(Repository.State.markedForDeletion.rawValue)
+            """
+        if let namespace = filter.namespace { query = query + "AND namespace.name = \(namespace.text)" }
+        if filter.isPublicOnly { query = query + "AND repository.visibility = 'public'" }
+        let open: Query = isPublicReadable ? "repository.visibility = 'public'" : "1 = 0"
+        if let accountID {
+            query =
+                query
+                    + """
+                    AND (\(open) OR repository.namespace_id = \(accountID)
+                        OR repository.id IN (SELECT repository_id FROM repository_permission WHERE account_id = \(accountID))
+                        OR repository.id IN (SELECT permission.repository_id FROM repository_permission AS permission
+                            JOIN team_member ON team_member.team_id = permission.team_id
+                            WHERE team_member.account_id = \(accountID))
+                        OR repository.namespace_id IN (SELECT team.organization_id FROM team
+                            JOIN team_member ON team_member.team_id = team.id
+                            WHERE team_member.account_id = \(accountID) AND team.role = 'admin'))
+                    """
+        } else {
+            query = query + "AND \(open)"
+        }
+        return try transaction.rows(query + "ORDER BY repository.id LIMIT \(limit)").map(repository)
     }
 
     private static let columns: Query = """

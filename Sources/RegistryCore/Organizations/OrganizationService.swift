@@ -1,0 +1,65 @@
+package import Domain
+import Foundation
+import Runtime
+import SQL
+
+/// Use cases on organizations.
+package struct OrganizationService: Sendable {
+    private let platform: Platform
+
+    package init(platform: Platform) { self.platform = platform }
+
+    /// An organization as somebody sees it.
+    package struct View: Sendable {
+        package let organization: Account
+        /// nil for somebody who is not in it.
+        package let right: NamespaceRight?
+        /// Empty for somebody who is not in it.
+        package let teams: [Team]
+    }
+
+    /// Makes an organization with the team `owners`, and puts its creator there.
+    ///
+    /// Errors: `.invalidRequest` when the name or the address is wrong or taken.
+    package func create(_ name: String, email: String?, by creator: UserAccess) async throws -> Account {
+        let name = try AccountService.username(name)
+        let email = try email.flatMap { $0.isEmpty ? nil : try AccountService.email($0) }
+        let row = AccountStore.NewAccount(
+            uuid: platform.identifiers.uuid(), name: name.text, kind: .organization, email: email,
+            created: platform.clock.now)
+        return try await platform.database.write { transaction in
+            guard let id = try AccountStore.insert(row, in: transaction),
+                let organization = try AccountStore.find(id: id, in: transaction)
+            else {
+                throw try AccountStore.find(name: row.name, in: transaction) != nil
+                    ? RegistryError(.invalidRequest, "A user or organization with this name already exists")
+                    : RegistryError(.invalidRequest, "The email address is used by another user or organization")
+            }
+            let owners = try TeamStore.insert("owners", role: .admin, organizationID: id, in: transaction)
+            try TeamStore.add(creator.id, toTeam: owners, in: transaction)
+            try AuditLogStore.add(
+                AuditEntry(
+                    .createOrganization, namespaceID: id, performerID: creator.id, at: row.created,
+                    metadata: ["namespace": row.name]), in: transaction)
+            return organization
+        }
+    }
+
+    /// An organization as `caller` sees it; strangers see its name. Errors: `.notFound`.
+    package func view(_ name: Username, for caller: Caller, access: AccessControl) async throws -> View {
+        try await platform.database.read { transaction in
+            guard let organization = try AccountStore.find(name: name.text, in: transaction),
+                organization.kind == .organization, organization.isEnabled
+            else { throw RegistryError(.notFound, "Not Found") }
+            let right = try access.namespaceRight(of: caller, in: name, transaction)
+            return View(
+                organization: organization, right: right,
+                teams: right == nil ? [] : try TeamStore.list(organizationID: organization.id, in: transaction))
+        }
+    }
+
+    /// The organizations that a user is in, by name.
+    package func memberships(of accountID: Int64) async throws -> [OrganizationStore.Membership] {
+        try await platform.database.read { try OrganizationStore.memberships(of: accountID, in: $0) }
+    }
+}

@@ -1,0 +1,28 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+/// Hands each request to the part of the site that the first segment of its path names.
+///
+/// `/v2/…`, `/api/…` and the pages have little in common: each part matches the rest of the path in its own way.
+struct SiteResponder: HTTPResponder {
+    typealias Context = AppContext
+    typealias Handler = @Sendable (Request, AppContext) async throws -> Response
+
+    /// The parts by the first segment of their paths.
+    let parts: [String: Handler]
+    /// Everything else: the pages.
+    let otherwise: Handler
+
+    func respond(to request: Request, context: AppContext) async throws -> Response {
+        let first = request.uri.path.split(separator: "/", maxSplits: 1).first.map(String.init) ?? ""
+        do {
+            return try await (parts[first] ?? otherwise)(request, context)
+        } catch {
+            // Each part renders its own errors: what arrives here was not foreseen.
+            context.logger.error("\(request.method) \(request.uri.path) failed: \(error)")
+            return Response(status: .internalServerError)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import Domain
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import RegistryCore
+import Runtime
+import SQL
+import Secrets
+import ServiceLifecycle
+import UnixSignals
+
+/// Builds everything once: the platform, the services, the parts of the site and the workers.
+struct Composition: Sendable {
+    /// Brings a database to this program's schema; both programs name their database by this word.
+    static let migrator = Migrator(product: "buildman", migrations: Schema.migrations)
+
+    let settings: Settings
+    let services: Registry
+    let site: Site
+    /// Seals the cursors of paged lists; under SECRET_KEY.
+    let pages: PageTokens
+    let logger: Logger
+
+    /// Opens and migrates the database.
+    init(_ settings: Settings, logger: Logger) async throws {
+        self.settings = settings
+        self.logger = logger
+        site = settings.site
+        let database = try settings.openDatabase(logger: logger)
+        let secrets = try SecretsFile(dataDirectory: settings.dataDirectory, randomness: .system)
+        try await Self.migrator.migrate(database)
+        let platform = Platform(
+            database: database, cipher: FieldCipher(secret: secrets.databaseSecretKey, randomness: .system),
+            passwords: PasswordHasher(randomness: .system), logger: logger)
+        pages = PageTokens(secret: secrets.secretKey, randomness: .system)
+        services = Registry(
+            platform: platform,
+            site: SiteSettings(
+                hostname: site.urls.hostname, library: try Username("library"), anonymousAccess: site.anonymousAccess))
+    }
+
+    /// The parts of the site by the first segment of their paths.
+    var responder: SiteResponder {
+        let api = APIPipeline(services: services, site: site, pages: pages, routes: Features.routes)
+        let sessions = SessionRoutes(services: services, site: site)
+        let health = HealthRoutes(
+            checks: HealthChecks(health: HealthService(platform: services.platform, keys: services.serviceKeys)))
+        let keys = KeySetRoutes(keys: services.serviceKeys)
+        return SiteResponder(
+            parts: [
+                "api": { await api.respond(to: $0, context: $1) },
+                "csrf_token": { try await sessions.respond(to: $0, context: $1) },
+                "health": { try await health.respond(to: $0, context: $1) },
+                "status": { try await health.respond(to: $0, context: $1) },
+                "_internal_ping": { try await health.respond(to: $0, context: $1) },
+                "keys": { try await keys.respond(to: $0, context: $1) },
+            ],
+            otherwise: { _, context in APIError.plain("Not Found", status: .notFound, logger: context.logger) })
+    }
+
+    /// Serves until SIGTERM or SIGINT; what is under way then has 30 s to finish.
+    func serve() async throws {
+        let logger = self.logger
+        let application = Application(
+            responder: responder,
+            configuration: ApplicationConfiguration(
+                address: .hostname(settings.listenHost, port: settings.listenPort), serverName: nil),
+            onServerRunning: { channel in
+                logger.info("RegistryLite listens on \(channel.localAddress.map { "\($0)" } ?? "an unknown address")")
+            }, logger: logger)
+        var configuration = ServiceGroupConfiguration(
+            services: [application as any Service] + WorkerList.workers(services, logger: logger),
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(30)
+        try await ServiceGroup(configuration: configuration).run()
+        await close()
+    }
+
+    func close() async { await services.platform.database.close() }
+}

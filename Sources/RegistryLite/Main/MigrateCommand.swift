@@ -1,0 +1,23 @@
+import ArgumentParser
+import Logging
+import SQL
+
+/// `RegistryLite migrate`: brings the database's schema up to date and stops.
+struct MigrateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "migrate", abstract: "Creates or migrates the database's schema.")
+
+    @OptionGroup var options: SharedOptions
+
+    func run() async throws {
+        try await Failure.exiting {
+            let database = try Settings(options).openDatabase(logger: Logger(label: "RegistryLite"))
+            let applied = try await Composition.migrator.migrate(database)
+            await database.close()
+            print(
+                applied.isEmpty
+                    ? "The schema is up to date."
+                    : "Applied migrations: \(applied.map(String.init).joined(separator: ", ")).")
+        }
+    }
+}

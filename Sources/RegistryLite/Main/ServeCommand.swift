@@ -1,0 +1,19 @@
+import ArgumentParser
+import Logging
+
+/// `RegistryLite serve`: runs until SIGTERM or SIGINT.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serves the registry, its API, its pages and its background work.")
+
+    @OptionGroup var options: SharedOptions
+
+    func run() async throws {
+        try await Failure.exiting {
+            let settings = try Settings(options)
+            let logger = Logger(label: "RegistryLite")
+            let composition = try await Composition(settings, logger: logger)
+            try await composition.serve()
+        }
+    }
+}
