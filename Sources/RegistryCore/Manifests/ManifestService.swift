@@ -1,0 +1,240 @@
+package import Domain
+package import Foundation
+package import OCI
+import Runtime
+import SQL
+
+/// By what a manifest is asked for.
+package enum ManifestReference: Sendable, Hashable, CustomStringConvertible {
+    case tag(TagName)
+    case digest(Digest)
+
+    package var description: String {
+        switch self {
+        case .tag(let name): name.text
+        case .digest(let digest): digest.text
+        }
+    }
+}
+
+/// Stores, answers and deletes manifests, byte for byte.
+package struct ManifestService: Sendable {
+    private let platform: Platform
+    private let untaggedLifetime: TimeInterval
+
+    /// - Parameter untaggedLifetime: PUSH_TEMP_TAG_EXPIRATION_SEC: how long a manifest that was pushed by digest stays
+    ///   without a tag, in seconds.
+    package init(platform: Platform, untaggedLifetime: TimeInterval = 3600) {
+        self.platform = platform
+        self.untaggedLifetime = untaggedLifetime
+    }
+
+    /// Stores a manifest and points its tags at it, in one transaction: all of it happens or nothing.
+    ///
+    /// `contentType` is the header as it came, parameters included; `tags` are moved besides a tag in `reference`.
+    /// Errors: `.manifestInvalid`, `.digestInvalid` when the reference's digest is not the body's,
+    /// `.manifestBlobUnknown` for a blob or child that the repository doesn't have, `.readOnly`, and `.denied` for a
+    /// build's token whose attempt has ended or that may not move such a tag.
+    package func put(
+        _ body: [UInt8], contentType: String?, reference: ManifestReference, tags: [TagName] = [],
+        in access: RepositoryAccess, ip: String? = nil
+    ) async throws -> ManifestStore.Stored {
+        try access.require(.write)
+        let manifest = try parse(body, contentType: contentType)
+        var moved = tags
+        var digest = manifest.digest()
+        switch reference {
+        case .tag(let name): moved.insert(name, at: 0)
+        case .digest(let named):
+            digest = manifest.digest(by: named.algorithm)
+            guard digest == named else {
+                throw RegistryError(
+                    .digestInvalid, "The manifest's digest is \(digest), not \(named).", details: ["digest": named.text]
+                )
+            }
+        }
+        let plan = Plan(
+            manifest: manifest, digest: digest, tags: moved, hiddenName: "$temp-\(platform.identifiers.uuid())",
+            now: now,
+            ip: ip)
+        return try await platform.database.write { try store(plan, in: access, $0) }
+    }
+
+    /// The manifest that a reference names.
+    ///
+    /// Errors: `.manifestUnknown`; `.tagExpired` for a tag that was there once.
+    package func manifest(
+        _ reference: ManifestReference, in access: RepositoryAccess
+    ) async throws -> ManifestStore.Stored {
+        let now = now
+        return try await platform.database.read { try find(reference, in: access, at: now, $0) }
+    }
+
+    /// Deletes a tag, or every tag of a digest; the manifest stays restorable as long as the time machine says.
+    ///
+    /// Errors: `.manifestUnknown`, `.tagExpired`, `.readOnly`, `.denied` as ``put(_:contentType:reference:tags:in:ip:)``.
+    package func delete(_ reference: ManifestReference, in access: RepositoryAccess, ip: String? = nil) async throws {
+        try access.require(.write)
+        let now = now
+        try await platform.database.write { transaction in
+            try requireWritable(access, transaction)
+            let repository = access.repository
+            let manifest = try find(reference, in: access, at: now, transaction)
+            let names: [String]
+            switch reference {
+            case .tag(let name):
+                try requireMovable([name], by: access.caller)
+                try TagStore.end(name, inRepository: repository.id, at: now, in: transaction)
+                names = [name.text]
+            case .digest:
+                guard access.caller.buildGrant == nil else { throw Self.notYourTag }
+                names = try TagStore.end(pointingAt: manifest.id, at: now, in: transaction)
+            }
+            for name in names {
+                try AuditLogStore.add(
+                    access.audit(.deleteTag, at: now, ip: ip, ["tag": name]), in: transaction)
+            }
+        }
+    }
+
+    private struct Plan: Sendable {
+        let manifest: Manifest
+        let digest: Digest
+        let tags: [TagName]
+        let hiddenName: String
+        let now: Date
+        let ip: String?
+    }
+
+    /// Milliseconds are what the database keeps.
+    private var now: Date { platform.clock.now }
+
+    private func parse(_ body: [UInt8], contentType: String?) throws -> Manifest {
+        do {
+            let type = try contentType.map { try MediaType($0) }
+            return try Manifest(body, declared: type)
+        } catch let error as Manifest.Malformed {
+            throw RegistryError(.manifestInvalid, error.reason)
+        } catch {
+            throw RegistryError(.manifestInvalid, "The Content-Type of the manifest is malformed.", cause: error)
+        }
+    }
+
+    private func store(
+        _ plan: Plan, in access: RepositoryAccess, _ transaction: any Transaction
+    ) throws -> ManifestStore.Stored {
+        try requireWritable(access, transaction)
+        try requireMovable(plan.tags, by: access.caller)
+        let repository = access.repository
+        let known = try ManifestStore.find(plan.digest, inRepository: repository.id, in: transaction)
+        let stored = try known ?? insert(plan, into: repository, transaction)
+        for tag in plan.tags {
+            try TagService.retarget(tag, to: stored, in: access, at: plan.now, ip: plan.ip, transaction)
+        }
+        if plan.tags.isEmpty {
+            try TagStore.keep(
+                stored.id, hiddenName: plan.hiddenName, inRepository: repository.id, from: plan.now,
+                until: plan.now + untaggedLifetime, in: transaction)
+        }
+        for tag in plan.tags {
+            try AuditLogStore.add(
+                access.audit(.pushRepository, at: plan.now, ip: plan.ip, ["tag": tag.text]), in: transaction)
+        }
+        return stored
+    }
+
+    private func insert(
+        _ plan: Plan, into repository: Repository, _ transaction: any Transaction
+    ) throws -> ManifestStore.Stored {
+        let wanted = plan.manifest.blobs.map(\.digest)
+        let blobs = try ManifestStore.linkedBlobs(wanted, inRepository: repository.id, in: transaction)
+        if let missing = wanted.first(where: { blobs[$0.text] == nil }) {
+            throw RegistryError(
+                .manifestBlobUnknown, "The blob \(missing) is not in this repository.",
+                details: ["digest": missing.text])
+        }
+        let children = try plan.manifest.children.map { child in
+            guard let stored = try ManifestStore.find(child.digest, inRepository: repository.id, in: transaction) else {
+                throw RegistryError(
+                    .manifestBlobUnknown, "The manifest \(child.digest) is not in this repository.",
+                    details: ["digest": child.digest.text])
+            }
+            return stored.id
+        }
+        let id = try ManifestStore.insert(
+            plan.manifest, digest: plan.digest, inRepository: repository.id, at: plan.now, in: transaction)
+        try ManifestStore.link(blobs: Array(Set(blobs.values)), to: id, in: transaction)
+        try ManifestStore.link(children: Array(Set(children)), to: id, in: transaction)
+        guard let stored = try ManifestStore.find(id: id, in: transaction) else {
+            throw RegistryError(.internalError, "The manifest \(plan.digest) could not be read back.")
+        }
+        return stored
+    }
+
+    private func find(
+        _ reference: ManifestReference, in access: RepositoryAccess, at now: Date, _ transaction: any Transaction
+    ) throws -> ManifestStore.Stored {
+        let repository = access.repository
+        switch reference {
+        case .tag(let name):
+            if let pointer = try TagStore.alive(name, inRepository: repository.id, at: now, in: transaction),
+                let stored = try ManifestStore.find(id: pointer.manifestID, in: transaction)
+            {
+                return stored
+            }
+            let existed = try TagStore.existed(name, inRepository: repository.id, in: transaction)
+            throw existed
+                ? RegistryError(.tagExpired, "The tag \(name) was deleted or has expired.", details: ["tag": name.text])
+                : Self.unknown(reference)
+        case .digest(let digest):
+            guard let stored = try ManifestStore.find(digest, inRepository: repository.id, in: transaction),
+                try ManifestStore.isReachable(stored.id, at: now, in: transaction)
+            else { throw Self.unknown(reference) }
+            return stored
+        }
+    }
+
+    private static func unknown(_ reference: ManifestReference) -> RegistryError {
+        RegistryError(.manifestUnknown, "There is no manifest \(reference).", details: ["reference": "\(reference)"])
+    }
+
+    /// What may have changed since the proof was made is asked again inside the transaction that writes.
+    private func requireWritable(_ access: RepositoryAccess, _ transaction: any Transaction) throws {
+        guard let repository = try RepositoryStore.find(id: access.repository.id, in: transaction),
+            repository.state != .markedForDeletion
+        else { throw RegistryError(.nameUnknown, "The repository \(access.repository.name) does not exist.") }
+        guard repository.state == .normal else {
+            throw RegistryError(
+                .readOnly, "Repository is in read only or mirror mode: \(repository.state.label)")
+        }
+        guard let grant = access.caller.buildGrant else { return }
+        guard try DelegateTokenStore.live(id: grant.tokenID, in: transaction) != nil else {
+            throw RegistryError(.denied, "The build that this token belongs to has ended.")
+        }
+    }
+
+    private static let notYourTag = RegistryError(.denied, "This build may push only the tags that it was started for.")
+
+    private func requireMovable(_ tags: [TagName], by caller: Caller) throws {
+        guard let allowed = caller.buildGrant?.tags else { return }
+        guard tags.allSatisfy({ allowed.contains($0.text) }) else { throw Self.notYourTag }
+    }
+}
+
+extension Caller {
+    /// The grant of a build's own token; nil for everybody else.
+    var buildGrant: DelegateGrant? {
+        if case .repositoryToken(let grant) = identity, grant.attemptID != nil { grant } else { nil }
+    }
+}
+
+extension RepositoryAccess {
+    /// An entry of the usage log about this repository, by whoever holds the proof.
+    func audit(_ kind: AuditKind, at moment: Date, ip: String?, _ metadata: [String: String] = [:]) -> AuditEntry {
+        AuditEntry(
+            kind, namespaceID: repository.namespaceID, performerID: caller.accountID, repositoryID: repository.id,
+            at: moment, ip: ip,
+            metadata: metadata.merging(
+                ["repo": repository.name.name, "namespace": repository.name.namespace.text], uniquingKeysWith: { $1 }))
+    }
+}
