@@ -26,14 +26,18 @@ package final class SQLiteDatabase: Database {
 
     /// Opens or creates the file at `path`, readable by its owner alone.
     ///
-    /// Blocks for as long as opening a file takes. Errors: ``DatabaseError/Kind/unreachable`` with a sentence that says
+    /// Blocks for as long as opening a file takes.
+    ///
+    /// - Parameter lockTimeout: how long to wait for another process that writes, before ``DatabaseError/Kind/conflict``.
+    /// Errors: ``DatabaseError/Kind/unreachable`` with a sentence that says
     /// what to do: the folder is missing, the file is no database or unreadable, or it lies on a network file system.
     package init(
-        path: String, clock: WallClock = .system, logger: Logger = Logger(label: "sqlite")
+        path: String, lockTimeout: Duration = .seconds(5), clock: WallClock = .system,
+        logger: Logger = Logger(label: "sqlite")
     ) throws {
         try SQLiteFile.prepare(path)
         do {
-            let pool = try DatabasePool(path: path, configuration: Self.configuration(readers: 8))
+            let pool = try DatabasePool(path: path, configuration: Self.configuration(readers: 8, lockTimeout))
             // GRDB sets NORMAL when it switches to WAL, after its prepare hook: a power cut could take commits back.
             try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             self.engine = pool
@@ -55,7 +59,8 @@ package final class SQLiteDatabase: Database {
     /// A database that lives and dies with this value; for tests. Reads and writes take turns on one connection.
     package static func inMemory(logger: Logger = Logger(label: "sqlite")) throws -> SQLiteDatabase {
         do {
-            return SQLiteDatabase(inMemory: try DatabaseQueue(configuration: configuration(readers: 1)), logger: logger)
+            return SQLiteDatabase(
+                inMemory: try DatabaseQueue(configuration: configuration(readers: 1, .seconds(5))), logger: logger)
         } catch {
             throw SQLiteFile.explain(error, path: ":memory:")
         }
@@ -116,9 +121,9 @@ package final class SQLiteDatabase: Database {
         do { try engine.close() } catch { logger.error("The database file could not be closed: \(error)") }
     }
 
-    private static func configuration(readers: Int) -> Configuration {
+    private static func configuration(readers: Int, _ lockTimeout: Duration) -> Configuration {
         var configuration = Configuration()
-        configuration.busyMode = .timeout(5)
+        configuration.busyMode = .timeout(lockTimeout / .seconds(1))
         configuration.foreignKeysEnabled = true
         configuration.maximumReaderCount = readers
         configuration.label = "sqlite"

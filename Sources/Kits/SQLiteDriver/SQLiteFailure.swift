@@ -25,7 +25,7 @@ enum SQLiteFailure {
         case .SQLITE_CONSTRAINT: return DatabaseError(.constraintViolation, detail, sql: sql)
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             return DatabaseError(
-                .conflict, "Another process kept the database file locked for more than 5 s (\(detail)).", sql: sql)
+                .conflict, "Another process kept the database file locked for too long (\(detail)).", sql: sql)
         case .SQLITE_FULL:
             return DatabaseError(
                 .diskFull, "No space is left for the database file: free some on its disk (\(detail)).", sql: sql)
