@@ -36,6 +36,12 @@ package final class PostgresDatabase: Database {
         self.randomness = randomness
     }
 
+    // For those who never closed it: the listener's task would hold its connection for ever.
+    deinit {
+        hub.close()
+        signals.cancel()
+    }
+
     package func read<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws
         -> Value
     {

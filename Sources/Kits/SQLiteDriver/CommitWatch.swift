@@ -32,6 +32,9 @@ final class CommitWatch: Sendable {
         }
     }
 
+    /// Ends soon; ``stop()`` waits for it.
+    func cancel() { task.withLock { $0?.cancel() } }
+
     func stop() async {
         let running = task.withLock { $0 }
         running?.cancel()

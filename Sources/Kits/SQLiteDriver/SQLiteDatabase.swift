@@ -66,6 +66,12 @@ package final class SQLiteDatabase: Database {
         }
     }
 
+    // For those who never closed it: the watch's task would hold its connection for ever.
+    deinit {
+        hub.close()
+        watch?.cancel()
+    }
+
     package func read<Value: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Value) async throws
         -> Value
     {

@@ -19,7 +19,7 @@ import Testing
             (.max, .greatestFiniteMagnitude, "Grüße, 世界 👩‍👩‍👧 '; DROP TABLE sample; --", Array(0...255)),
             (.min, -0.1, "", []),
             (0, 1e-300, "a\u{1}\n\\x?", [0, 0]),
-            (7, 2, String(repeating: "ü", count: 1 << 20), [UInt8](repeating: 0xAB, count: 8 << 20)),
+            (7, 2, String(repeating: "ü", count: 1 << 20), [UInt8](repeating: 0xAB, count: 3 << 20)),
         ]
         for (whole, fraction, words, raw) in samples {
             let row = try await database.write { transaction in

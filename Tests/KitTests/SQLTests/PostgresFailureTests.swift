@@ -88,7 +88,7 @@ import Testing
             try transaction.run("UPDATE counter SET value = 2 WHERE id = 1")
             try transaction.notify(Signal("work_arrived"))
         }
-        #expect(try await ends(within: .seconds(5)) { try await listening.value })
+        #expect(try await ends(within: .seconds(30)) { try await listening.value })
     }
 
     @Test("no more connections than the pool's size are open") func poolSize() async throws {

@@ -130,7 +130,7 @@ import Testing
             where try await database.read({ try $0.number("SELECT COUNT(*) FROM sample") }) == 1 { return }
         }
         try await other.write { try $0.run("INSERT INTO sample (id) VALUES (1)") }
-        #expect(try await ends(within: .seconds(1)) { try await listening.value })
+        #expect(try await ends(within: .seconds(20)) { try await listening.value })
         await database.close()
     }
 }

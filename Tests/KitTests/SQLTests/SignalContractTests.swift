@@ -10,22 +10,24 @@ import Testing
     func arrive(_ engine: TestDatabase.Engine) async throws {
         let database = try await engine.makeWithTables()
         for sender in [database, try database.another()] {
-            let seen = Shared(0)
-            let listening = Task {
-                // As a queue's worker does: look after each wake-up.
-                for await _ in database.wakeUps(Self.work) {
-                    let value = try await database.value(ofCounter: 1) ?? 0
-                    seen.change { $0 = Int(value) }
-                    if value == 7 { return }
+            var delays: [Duration] = []
+            // A busy machine may be slow once; it is not slow five times.
+            for round in 1...5 where delays.allSatisfy({ $0 >= .seconds(1) }) {
+                let expected = try await database.value(ofCounter: 1).map { $0 + Int64(round) }
+                let listening = Task {
+                    // As a queue's worker does: look after each wake-up.
+                    for await _ in database.wakeUps(Self.work)
+                    where try await database.value(ofCounter: 1) == expected { return }
                 }
+                let start = ContinuousClock.now
+                try await sender.write { transaction in
+                    try transaction.run("UPDATE counter SET value = \(expected) WHERE id = 1")
+                    try transaction.notify(Self.work)
+                }
+                #expect(try await ends(within: .seconds(20)) { try await listening.value })
+                delays.append(start.duration(to: .now))
             }
-            try await sender.write { transaction in
-                try transaction.run("UPDATE counter SET value = 7 WHERE id = 1")
-                try transaction.notify(Self.work)
-            }
-            #expect(try await ends(within: .seconds(1)) { try await listening.value })
-            #expect(seen.value == 7)
-            try await sender.write { try $0.run("UPDATE counter SET value = 0 WHERE id = 1") }
+            #expect((delays.min() ?? .seconds(20)) < .seconds(1))
         }
     }
 
@@ -58,7 +60,16 @@ import Testing
             try transaction.run("UPDATE counter SET value = 9 WHERE id = 1")
             try transaction.notify(Self.work)
         }
-        for listener in listeners { #expect(try await ends(within: .seconds(1)) { try await listener.value }) }
+        for listener in listeners { #expect(try await ends(within: .seconds(20)) { try await listener.value }) }
+    }
+
+    @Test("hold nothing of a database that nobody closed", arguments: TestDatabase.allEngines)
+    func holdNothing(_ engine: TestDatabase.Engine) async throws {
+        var database: TestDatabase? = try await engine.make()
+        let wakeUps = try #require(database).wakeUps(Self.work)
+        database = nil
+        // Ends when the database went away with its last user.
+        for await _ in wakeUps {}
     }
 
     @Test("end when the listener is cancelled or the database closes", arguments: TestDatabase.allEngines)
