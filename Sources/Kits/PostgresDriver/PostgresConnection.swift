@@ -104,10 +104,10 @@ actor PostgresConnection {
             }
             return .failed(error)
         }
-        return commit(value)
+        return commit(value, mode)
     }
 
-    private func commit<Value: Sendable>(_ value: Value) -> Outcome<Value> {
+    private func commit<Value: Sendable>(_ value: Value, _ mode: Mode) -> Outcome<Value> {
         let answer = session.execute("COMMIT")
         if answer.isFine {
             guard answer.commandTag == "COMMIT" else {
@@ -116,6 +116,8 @@ actor PostgresConnection {
             return .done(value)
         }
         if session.isBroken || answer.state == nil {
+            // What was only read may be read again.
+            if mode == .reading { return .broken(DatabaseError(.unreachable, session.lastMessage)) }
             return .failed(
                 DatabaseError(
                     .unreachable,

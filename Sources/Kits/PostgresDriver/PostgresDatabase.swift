@@ -82,7 +82,12 @@ package final class PostgresDatabase: Database {
         defer { gate.leave() }
         var retries = RetryRule()
         while true {
-            let connection = try await pool.take()
+            let connection: PostgresConnection
+            do { connection = try await pool.take() } catch {
+                // Where the old connection broke, a new one may break as well; a server that is away is told at once.
+                guard retries.reconnections > 0, retries.mayReconnect() else { throw error }
+                continue
+            }
             let (outcome, isUsable) = await connection.run(mode, body)
             await pool.give(back: connection, isUsable: isUsable)
             switch outcome {

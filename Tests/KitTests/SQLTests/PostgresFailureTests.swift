@@ -66,6 +66,29 @@ import Testing
         #expect(try await database.value(ofCounter: 1) == 0)
     }
 
+    @Test("a read that loses its connection, even at its end, runs again", .timeLimit(.minutes(1))) func readsSurvive()
+        async throws
+    {
+        let database = try await TestDatabase.Engine.postgres.makeWithTables()
+        let other = try database.another()
+        let reads = Shared(0)
+        let reading = Task<Void, any Error> {
+            while !Task.isCancelled {
+                let value = try await database.value(ofCounter: 1)
+                #expect(value == 0)
+                reads.change { $0 += 1 }
+            }
+        }
+        // Again and again, so that every moment of a read's life is met; a read is allowed two new connections.
+        for _ in 1...50 {
+            let before = reads.value
+            while reads.value == before { await Task.yield() }
+            _ = try await other.read { try $0.rows(Self.cutOthers) }
+        }
+        reading.cancel()
+        try await reading.value
+    }
+
     @Test("listeners are woken after their connection was cut, for what they may have missed")
     func listenersReconnect() async throws {
         let database = try await TestDatabase.Engine.postgres.makeWithTables()
