@@ -160,7 +160,13 @@ let package = Package(
             "RegistryLite",
             ["RegistryLite", "RegistryCore", "Domain", "OCI", "WebRequests", hummingbird, httpTypes, nioCore]),
         tests("Buildman", ["Buildman", "RegistryCore", "Domain", "BuildProtocol", "WebRequests", grpcCore]),
-        tests("BuilderAgent", ["BuilderAgent", "BuildProtocol", "Domain", "OCI", "Archive", grpcCore]),
+        tests(
+            "BuilderAgent",
+            [
+                "BuilderAgent", "BuildProtocol", "Domain", "OCI", "Archive", "Runtime", "WebRequests", logging,
+                grpcCore,
+                grpcTransport,
+            ]),
         tests("Architecture", []),
         tests("EndToEnd", ["OCI", "WebRequests", subprocess]),
     ]
