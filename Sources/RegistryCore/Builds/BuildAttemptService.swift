@@ -167,6 +167,17 @@ package struct BuildAttemptService: Sendable {
         }
     }
 
+    /// Ends an attempt that no executor started: its launch doesn't count, and the build's log says why, once.
+    package func giveBack(_ attempt: BuildAttempt, because cause: String) async throws {
+        guard try await end(attempt, .notStarted) else { return }
+        let text = "No builder could be started: \(cause)"
+        let now = clock.now
+        try await database.write { transaction in
+            guard try BuildLogEntryStore.lastOutput(ofBuild: attempt.buildID, in: transaction) != text else { return }
+            try log(.output(text, at: now), of: attempt, in: transaction)
+        }
+    }
+
     /// Takes over every live attempt, at this manager's start: their builders get a fresh time to be heard.
     package func adoptLive() async throws -> [BuildAttempt] {
         let until = clock.now.addingTimeInterval(timing.perHeartbeat.seconds)

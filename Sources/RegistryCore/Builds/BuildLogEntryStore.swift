@@ -52,6 +52,13 @@ package enum BuildLogEntryStore {
         }
     }
 
+    /// The last entry that is neither a phase nor an error.
+    package static func lastOutput(ofBuild buildID: Int64, in transaction: any Transaction) throws -> String? {
+        try transaction.row(
+            "SELECT message FROM build_log WHERE build_id = \(buildID) AND type IS NULL ORDER BY position DESC LIMIT 1"
+        )?.text("message")
+    }
+
     /// The code of the last failure that an attempt logged; nil when it logged none.
     package static func lastErrorCode(
         ofBuild buildID: Int64, attempt: Int, in transaction: any Transaction

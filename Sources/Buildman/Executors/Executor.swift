@@ -1,0 +1,55 @@
+import Domain
+
+/// What an executor needs to start one builder.
+struct BuilderLaunch: Sendable {
+    let key: JobKey
+    /// Good for one registration of this attempt. A secret.
+    let registrationToken: String
+    /// The address that builders dial: `host:port`.
+    let server: String
+    /// The agent dials without TLS.
+    let isInsecure: Bool
+    /// SERVER_HOSTNAME.
+    let registryHostname: String
+}
+
+/// An executor could not start a builder, for a reason that a person can do something about.
+struct ExecutorFailure: Error, Sendable, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// A builder that ended by itself.
+struct BuilderEnd: Sendable {
+    let key: JobKey
+    /// For a person: how, and what it said last.
+    let how: String
+}
+
+/// Starts and stops builders in one place: processes of this machine, Jobs of a cluster, machines of a cloud.
+///
+/// `start` may be called again for the same attempt and then starts nothing new. `stop` may be called for a builder that
+/// is gone, or never was; when it returns, nothing of the builder runs any more.
+protocol Executor: Sendable {
+    /// As logs, metrics and attempts show it.
+    var name: String { get }
+    var rule: ExecutorSelection.Rule { get }
+    /// How long a builder may take to register (SETUP_TIME).
+    var setupTime: Duration { get }
+    /// Its builders end when the manager is told to stop; others go on and are taken over.
+    var stopsWithManager: Bool { get }
+
+    /// Starts the builder of one attempt and answers what this executor calls it. Throws ``ExecutorFailure``.
+    func start(_ launch: BuilderLaunch) async throws -> String
+
+    /// Ends the builder of an attempt with everything that belongs to it.
+    func stop(_ key: JobKey) async
+
+    /// Ends whatever was started for attempts other than `live`, and watches over those that it finds running. At start,
+    /// and every minute.
+    func reap(keeping live: Set<JobKey>) async
+
+    /// Builders that end by themselves, from now on. One consumer.
+    var ends: AsyncStream<BuilderEnd> { get }
+}

@@ -1,0 +1,32 @@
+import ArgumentParser
+import Logging
+
+/// `Buildman serve`: runs until SIGTERM or SIGINT.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Starts builders for queued builds and serves the agents' protocol.")
+
+    @Option(help: "The configuration: a YAML file, or a folder with config.yaml in it.")
+    var config: String?
+
+    @Option(help: ArgumentHelp("The address for build agents (gRPC).", valueName: "host:port"))
+    var listen: String?
+
+    @Option(help: ArgumentHelp("The address for metrics.", valueName: "host:port"))
+    var metrics: String?
+
+    @Option(help: "The folder that holds the database and secrets where the configuration names none.")
+    var dataDir: String?
+
+    @Option(help: ArgumentHelp("How log lines look: text or json.", valueName: "format"))
+    var logFormat: String?
+
+    func run() async throws {
+        try await Failure.exiting {
+            let settings = try Settings(self)
+            let logger = Logger(label: "Buildman")
+            let composition = try await Composition(settings, logger: logger)
+            try await composition.serve()
+        }
+    }
+}

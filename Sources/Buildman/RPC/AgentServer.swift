@@ -1,0 +1,55 @@
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import Logging
+import ServiceLifecycle
+
+/// Serves the agents' protocol until it is told to stop.
+struct AgentServer: Service {
+    private let server: GRPCServer<HTTP2ServerTransport.Posix>
+    private let address: String
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - host: an IPv4 or IPv6 address.
+    ///   - port: 0 for any free port.
+    init(
+        _ service: BuildManagerService, host: String, port: Int,
+        security: HTTP2ServerTransport.Posix.TransportSecurity, logger: Logger
+    ) {
+        self.address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        self.logger = logger
+        server = GRPCServer(
+            transport: .http2NIOPosix(
+                address: host.contains(":") ? .ipv6(host: host, port: port) : .ipv4(host: host, port: port),
+                transportSecurity: security,
+                config: .defaults { config in
+                    // Agents ping idle connections; a log line is never longer than this.
+                    config.connection.keepalive.clientBehavior.allowWithoutCalls = true
+                    config.rpc.maxRequestPayloadSize = 1_048_576
+                }),
+            services: [service])
+    }
+
+    /// The port that is really served, once it is.
+    var port: Int? {
+        get async throws {
+            let address = try await server.listeningAddress
+            return address?.ipv4?.port ?? address?.ipv6?.port
+        }
+    }
+
+    func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await server.serve() }
+                group.addTask {
+                    guard try await port != nil else { return }
+                    logger.info("Buildman listens on \(address)")
+                }
+                try await group.waitForAll()
+            }
+        } onGracefulShutdown: {
+            server.beginGracefulShutdown()
+        }
+    }
+}

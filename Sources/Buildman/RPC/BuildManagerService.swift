@@ -1,0 +1,109 @@
+import BuildProtocol
+import Domain
+import GRPCCore
+import Logging
+import RegistryCore
+import Runtime
+
+/// The service that build agents call. Source: Quay 6.6.
+struct BuildManagerService: BuildmanPb_BuildManager.SimpleServiceProtocol {
+    let supervisor: JobSupervisor
+    let registration: BuildRegistration
+    let assembly: BuildPackAssembly
+    let cachedTags: CachedTag
+    let tokens: JobTokens
+    let attempts: BuildAttemptService
+    let metrics: BuildMetrics
+    let clock: WallClock
+    let logger: Logger
+
+    func ping(request: BuildmanPb_PingRequest, context: ServerContext) async throws -> BuildmanPb_PingReply {
+        BuildmanPb_PingReply(reply: "pong")
+    }
+
+    func registerBuildJob(
+        request: BuildmanPb_BuildJobArgs, context: ServerContext
+    ) async throws -> BuildmanPb_BuildPack {
+        do { return try await register(request.registerJwt, context) } catch {
+            throw RPCStatus.render(error, during: "register", logger)
+        }
+    }
+
+    func setPhase(
+        request: BuildmanPb_SetPhaseRequest, context: ServerContext
+    ) async throws -> BuildmanPb_SetPhaseResponse {
+        do {
+            let isAccepted = try await PhaseCall(supervisor: supervisor, tokens: tokens).perform(request)
+            return BuildmanPb_SetPhaseResponse(success: isAccepted, sequenceNumber: request.sequenceNumber)
+        } catch { throw RPCStatus.render(error, during: "set phase", logger) }
+    }
+
+    func heartbeat(
+        request: RPCAsyncSequence<BuildmanPb_HeartbeatRequest, any Error>,
+        response: RPCWriter<BuildmanPb_HeartbeatResponse>, context: ServerContext
+    ) async throws {
+        var memory = JobTokenMemory(tokens)
+        do {
+            for try await beat in request {
+                let key = try await memory.key(of: beat.jobJwt)
+                let isAlive = try await supervisor.handle(.heartbeat, of: key)
+                try await response.write(BuildmanPb_HeartbeatResponse(reply: isAlive))
+            }
+        } catch { throw RPCStatus.render(error, during: "heartbeat", logger) }
+    }
+
+    func logMessage(
+        request: RPCAsyncSequence<BuildmanPb_LogMessageRequest, any Error>,
+        response: RPCWriter<BuildmanPb_LogMessageResponse>, context: ServerContext
+    ) async throws {
+        do {
+            try await LogStream(supervisor: supervisor, tokens: tokens, clock: clock).run(request, response)
+        } catch { throw RPCStatus.render(error, during: "log", logger) }
+    }
+
+    func determineCachedTag(
+        request: BuildmanPb_CachedTagRequest, context: ServerContext
+    ) async throws -> BuildmanPb_CachedTag {
+        do {
+            let key = try await tokens.read(request.jobJwt, as: .job)
+            guard await supervisor.runs(key) else { throw RPCStatus.badToken }
+            let tag = try await cachedTags.find(for: key)
+            return BuildmanPb_CachedTag(tag: tag ?? "")
+        } catch { throw RPCStatus.render(error, during: "determine cached tag", logger) }
+    }
+
+    private func register(_ token: String, _ context: ServerContext) async throws -> BuildmanPb_BuildPack {
+        let key = try await tokens.read(token, as: .registration)
+        guard await supervisor.runs(key) else { throw RPCStatus.badToken }
+        switch try await registration.register(key) {
+        case .refused: throw RPCStatus.badToken
+        case .stolen:
+            logger.error(
+                "a second builder registered for a build at work; the attempt was ended",
+                metadata: ["job": "\(key)", "peer": "\(context.remotePeer)"])
+            try await supervisor.handle(.endedElsewhere, of: key)
+            throw RPCStatus.badToken
+        case .job(let job):
+            if job.isRepeated {
+                logger.warning(
+                    "a builder registered again before it was heard",
+                    metadata: ["job": "\(key)", "peer": "\(context.remotePeer)"])
+            }
+            return try await start(job)
+        }
+    }
+
+    private func start(_ job: BuildRegistration.Job) async throws -> BuildmanPb_BuildPack {
+        let key = job.attempt.key
+        let pack: BuildPack
+        do { pack = try await assembly.pack(for: job) } catch {
+            logger.error("a build pack can't be made", metadata: ["job": "\(key)", "error": "\(error)"])
+            try await supervisor.handle(.executorEnded("its build pack can't be made"), of: key)
+            throw RPCStatus.cannotStart
+        }
+        guard try await supervisor.handle(.registered, of: key) else { throw RPCStatus.badToken }
+        metrics.registered(job.attempt, executor: job.attempt.executor ?? "-", at: clock.now)
+        logger.info("builder registered", metadata: ["job": "\(key)"])
+        return BuildmanPb_BuildPack(pack)
+    }
+}
