@@ -93,7 +93,7 @@ package struct PostgresServer: Sendable {
     }
 
     private static let script = """
-        trap '' INT HUP
+        trap '' INT HUP TERM PIPE
         export LC_ALL=C
         "$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$2/log" 2>&1 &&
         "$1/pg_ctl" -D "$2/data" -l "$2/log" -w -o "-c listen_addresses='' -c unix_socket_directories='$2' \
