@@ -9,18 +9,20 @@ import YAML
 final class SectionReader {
     let mapping: YAMLMapping
     let path: String
+    private let line: Int?
     let severity: ConfigurationProblem.Severity
     let collector: ProblemCollector
     private let parent: SectionReader?
     private var knownKeys: Set<String> = []
 
-    /// `path` is the way to the mapping, empty for the root; `severity` that of its problems.
+    /// `path` is the way to the mapping, empty for the root; `line` where it starts; `severity` that of its problems.
     init(
-        _ mapping: YAMLMapping, path: String = "", severity: ConfigurationProblem.Severity = .error,
+        _ mapping: YAMLMapping, path: String = "", line: Int? = nil, severity: ConfigurationProblem.Severity = .error,
         collector: ProblemCollector
     ) {
         self.mapping = mapping
         self.path = path
+        self.line = line
         self.severity = severity
         self.collector = collector
         self.parent = nil
@@ -29,6 +31,7 @@ final class SectionReader {
     private init(sharing parent: SectionReader, severity: ConfigurationProblem.Severity) {
         self.mapping = parent.mapping
         self.path = parent.path
+        self.line = parent.line
         self.severity = severity
         self.collector = parent.collector
         self.parent = parent
@@ -54,7 +57,12 @@ final class SectionReader {
     func place(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
     func problem(_ key: String, _ message: String, line: Int? = nil) {
-        collector.add(severity, place(of: key), line: line ?? mapping.entry(key)?.keyMark.line, message)
+        collector.add(severity, place(of: key), line: line ?? keyLine(key), message)
+    }
+
+    /// The line of `key`, also of an item of its list (`KEY[0]`).
+    private func keyLine(_ key: String) -> Int? {
+        mapping.entry(String(key.prefix { $0 != "[" }))?.keyMark.line
     }
 
     func warning(_ key: String, _ message: String) {
@@ -63,7 +71,7 @@ final class SectionReader {
 
     /// Records that `key` is needed.
     func missing(_ key: String, _ reason: String) {
-        problem(key, "This key is required: \(reason).", line: mapping.entries.first?.keyMark.line)
+        problem(key, "This key is required: \(reason).", line: mapping.entries.first?.keyMark.line ?? line)
     }
 
     /// Reports every key that nobody asked for; `ignored` keys and those with an ignored prefix are known but unused.
@@ -163,7 +171,7 @@ extension SectionReader {
             collector.add(severity, path, line: node.mark.line, "Expected a mapping, got \(node.kindName).")
             return nil
         }
-        return SectionReader(mapping, path: path, severity: severity, collector: collector)
+        return SectionReader(mapping, path: path, line: node.mark.line, severity: severity, collector: collector)
     }
 }
 
