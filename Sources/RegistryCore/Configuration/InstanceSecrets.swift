@@ -76,9 +76,12 @@ package struct InstanceSecrets: Sendable {
     }
 
     private static func read(_ path: String) throws(Failure) -> InstanceSecrets {
-        var status = stat()
-        guard stat(path, &status) == 0 else { throw system(path, "read") }
-        guard status.st_mode & 0o077 == 0 else { throw .tooOpen(path: path) }
+        let mode: Int?
+        do {
+            let attributes = try FileManager.default.attributesOfItem(atPath: path)
+            mode = attributes[.posixPermissions] as? Int
+        } catch { throw .system(path: path, operation: "read", reason: error.localizedDescription) }
+        guard let mode, mode & 0o077 == 0 else { throw .tooOpen(path: path) }
         let text: String
         do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
             throw .system(path: path, operation: "read", reason: error.localizedDescription)
