@@ -43,7 +43,7 @@ import Testing
         #expect(throws: SigningKey.Malformed.self) { try SigningKey(pem: pem) }
     }
 
-    @Test("an SSH key pair is one public line that ssh-keygen accepts, and fits its private half")
+    @Test("an SSH key pair is one public line in the form of RFC 4253, and fits its private half")
     func ssh() throws {
         let pair = try SSHKeyPair.generate(comment: "Buildman\nssh-rsa AAAA evil")
         #expect(!pair.publicLine.contains("\n"))
