@@ -22,12 +22,12 @@ package enum NamespaceRight: Int, Sendable, Hashable {
 
 extension ScopeSet {
     /// The part of `right` that these scopes let through: administering needs `org:admin` or `user:admin`, creating needs
-    /// `repo:create`.
+    /// `repo:create`, and being a member one of the two of organizations.
     func cap(_ right: NamespaceRight, isOrganization: Bool) -> NamespaceRight? {
         if right.includes(.administer), contains(isOrganization ? .organizationAdmin : .userAdmin) {
             return .administer
         }
         if right.includes(.createRepositories), contains(.repositoryCreate) { return .createRepositories }
-        return .member
+        return contains(.organizationAdmin) || contains(.repositoryCreate) ? .member : nil
     }
 }

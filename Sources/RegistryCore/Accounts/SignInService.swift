@@ -10,6 +10,7 @@ import Secrets
 /// account make it wait (``LoginThrottle``).
 package struct SignInService: Sendable {
     private let platform: Platform
+    private let unknown = UnknownLogins()
 
     package init(platform: Platform) { self.platform = platform }
 
@@ -19,7 +20,7 @@ package struct SignInService: Sendable {
     /// `.forbidden` for a disabled user who gave the right password.
     package func verify(_ nameOrEmail: String, password: String) async throws -> Account {
         let login = try await find(nameOrEmail)
-        if let login { try refuseIfThrottled(login) }
+        try refuseIfThrottled(login?.throttle ?? unknown.throttle(nameOrEmail))
         let hash = try login?.passwordHash.map { text in
             do { return try PasswordHash(text) } catch {
                 throw RegistryError(.internalError, "The stored password of an account can't be read.", cause: error)
@@ -31,7 +32,10 @@ package struct SignInService: Sendable {
             throw RegistryError(
                 .throttled, "Too many sign-ins at once: try again in a moment.", details: ["retry_after": "2"])
         }
-        guard let login else { throw Self.wrong }
+        guard let login else {
+            unknown.recordWrongPassword(nameOrEmail, at: platform.clock.now)
+            throw Self.wrong
+        }
         guard isRight else {
             let now = platform.clock.now
             try await platform.database.write { transaction in
@@ -54,8 +58,8 @@ package struct SignInService: Sendable {
         return try await platform.database.read { try AccountStore.login(nameOrEmail, in: $0) }
     }
 
-    private func refuseIfThrottled(_ login: AccountStore.Login) throws {
-        guard let seconds = login.throttle.secondsToWait(at: platform.clock.now) else { return }
+    private func refuseIfThrottled(_ throttle: LoginThrottle) throws {
+        guard let seconds = throttle.secondsToWait(at: platform.clock.now) else { return }
         throw RegistryError(
             .throttled, "Too many login attempts have been made. Try again in \(seconds) seconds.",
             details: ["retry_after": String(seconds)])
@@ -66,7 +70,7 @@ package struct SignInService: Sendable {
         guard let current = try await find(nameOrEmail), current.account.id == login.account.id,
             current.passwordHash == login.passwordHash
         else { throw Self.wrong }
-        try refuseIfThrottled(current)
+        try refuseIfThrottled(current.throttle)
         let now = platform.clock.now
         let isStale = current.account.lastAccessed.map { now.timeIntervalSince($0) > 60 } ?? true
         guard current.throttle.failures > 0 || isStale else { return }

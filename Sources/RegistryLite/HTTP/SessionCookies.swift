@@ -11,7 +11,7 @@ struct SessionCookies: Sendable {
 
     /// The live session that a request's cookie names.
     func session(of request: Request) async throws -> SessionService.Found? {
-        guard let value = Self.value(of: site.sessionCookieName, in: request.headers) else { return nil }
+        guard let value = Self.value(of: site.sessionCookie.name, in: request.headers) else { return nil }
         return try await sessions.find(SecretToken(value))
     }
 
@@ -24,8 +24,9 @@ struct SessionCookies: Sendable {
     var forgetting: String { header(value: "", lifetimeSeconds: 0) }
 
     private func header(value: String, lifetimeSeconds: Int) -> String {
-        let secure = site.urls.scheme == "https" ? "; Secure" : ""
-        return "\(site.sessionCookieName)=\(value); Max-Age=\(lifetimeSeconds); Path=/; HttpOnly; SameSite=Lax\(secure)"
+        let rule = site.sessionCookie
+        return "\(rule.name)=\(value); Max-Age=\(lifetimeSeconds); Path=/; \(rule.isHTTPOnly ? "HttpOnly; " : "")"
+            + "SameSite=\(rule.sameSite)\(rule.isSecure ? "; Secure" : "")"
     }
 
     private static func value(of name: String, in headers: HTTPFields) -> String? {

@@ -13,12 +13,24 @@ struct Site: Sendable {
     var browserCallsNeedXHR = true
     /// FRESH_LOGIN_TIMEOUT.
     var freshLoginTimeout: Duration = .seconds(600)
-    /// SESSION_COOKIE_NAME.
-    var sessionCookieName = "_csrf_token"
-    /// TAG_EXPIRATION_OPTIONS, in seconds.
-    var tagExpirationSeconds: [Int] = [0, 86_400, 604_800, 1_209_600, 2_419_200]
+    /// SESSION_COOKIE_…
+    var sessionCookie: SessionCookieRule
     /// REGISTRY_TITLE.
-    var title = "Project Quay"
+    var title = "RegistryLite"
+
+    init(urls: URLs, features: Set<Feature>) {
+        self.urls = urls
+        self.features = features
+        sessionCookie = SessionCookieRule(isSecure: urls.scheme == "https")
+    }
 
     func isOn(_ feature: Feature) -> Bool { features.contains(feature) }
+}
+
+/// How the session cookie is written. Source: SESSION_COOKIE_… of the configuration.
+struct SessionCookieRule: Sendable {
+    var name = "_csrf_token"
+    var isSecure: Bool
+    var isHTTPOnly = true
+    var sameSite = "Lax"
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import RegistryCore
 
 /// `RegistryLite check-config`: says what is wrong with the configuration and changes nothing.
 struct CheckConfigCommand: AsyncParsableCommand {
@@ -9,7 +10,9 @@ struct CheckConfigCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Failure.exiting {
-            _ = try Settings(options)
+            let settings = try Settings(options)
+            _ = try settings.coreSite()
+            for warning in settings.configuration.warnings { print("Warning: \(warning)") }
             print("The configuration is valid.")
         }
     }

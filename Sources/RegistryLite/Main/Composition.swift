@@ -26,22 +26,21 @@ struct Composition: Sendable {
     init(_ settings: Settings, logger: Logger) async throws {
         self.settings = settings
         self.logger = logger
+        for warning in settings.configuration.warnings { logger.warning("configuration: \(warning)") }
         site = settings.site
         let database = try settings.openDatabase(logger: logger)
-        let secrets = try SecretsFile(dataDirectory: settings.dataDirectory, randomness: .system)
         try await Self.migrator.migrate(database)
+        let secrets = try InstanceSecrets.loadOrCreate(for: settings.configuration, randomness: .system)
         let platform = Platform(
             database: database, cipher: FieldCipher(secret: secrets.databaseSecretKey, randomness: .system),
             passwords: PasswordHasher(randomness: .system), logger: logger)
-        pages = PageTokens(secret: secrets.secretKey, randomness: .system)
-        services = Registry(
-            platform: platform,
-            site: SiteSettings(
-                hostname: site.urls.hostname, library: try Username("library"), anonymousAccess: site.anonymousAccess))
+        pages = PageTokens(
+            secret: settings.configuration.security.pageTokenKey ?? secrets.secretKey, randomness: .system)
+        services = Registry(platform: platform, site: try settings.coreSite())
     }
 
-    /// The parts of the site by the first segment of their paths.
-    var responder: SiteResponder {
+    /// The parts of the site by the first segment of their paths; tests serve the same.
+    static func responder(_ services: Registry, site: Site, pages: PageTokens) -> SiteResponder {
         let api = APIPipeline(services: services, site: site, pages: pages, routes: Features.routes)
         let sessions = SessionRoutes(services: services, site: site)
         let health = HealthRoutes(
@@ -63,7 +62,7 @@ struct Composition: Sendable {
     func serve() async throws {
         let logger = self.logger
         let application = Application(
-            responder: responder,
+            responder: Self.responder(services, site: site, pages: pages),
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.listenHost, port: settings.listenPort), serverName: nil),
             onServerRunning: { channel in

@@ -2,6 +2,7 @@ import ArgumentParser
 import Domain
 import Foundation
 import NIOCore
+import RegistryCore
 import SQL
 
 /// Why a command ends without having done its work: a sentence for standard error and an exit code.
@@ -33,6 +34,8 @@ struct Failure: Error {
         switch error {
         case let failure as Failure: failure
         case let error as RegistryError: Failure(error.message)
+        case let problems as ConfigurationProblems: Failure(problems.description, .configuration)
+        case let failure as InstanceSecrets.Failure: Failure(failure.description, .configuration)
         case let error as DatabaseError where error.kind == .foreignSchema: Failure(error.message, .configuration)
         case let error as DatabaseError: Failure("The database failed: \(error.message)")
         case let error as IOError where error.errnoCode == EADDRINUSE:

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Logging
 import SQL
 
 /// `RegistryLite migrate`: brings the database's schema up to date and stops.
@@ -11,7 +10,8 @@ struct MigrateCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Failure.exiting {
-            let database = try Settings(options).openDatabase(logger: Logger(label: "RegistryLite"))
+            let settings = try Settings(options)
+            let database = try settings.openDatabase(logger: settings.logger)
             let applied = try await Composition.migrator.migrate(database)
             await database.close()
             print(

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Logging
 
 /// `RegistryLite serve`: runs until SIGTERM or SIGINT.
 struct ServeCommand: AsyncParsableCommand {
@@ -11,8 +10,7 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         try await Failure.exiting {
             let settings = try Settings(options)
-            let logger = Logger(label: "RegistryLite")
-            let composition = try await Composition(settings, logger: logger)
+            let composition = try await Composition(settings, logger: settings.logger)
             try await composition.serve()
         }
     }

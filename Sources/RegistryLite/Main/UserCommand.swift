@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Logging
 import RegistryCore
 import Secrets
 
@@ -24,7 +23,7 @@ struct CreateUserCommand: AsyncParsableCommand {
     func run() async throws {
         try await Failure.exiting {
             let settings = try Settings(options)
-            let composition = try await Composition(settings, logger: Logger(label: "RegistryLite"))
+            let composition = try await Composition(settings, logger: settings.logger)
             let given = passwordStdin ? readLine(strippingNewline: true) ?? "" : nil
             let password = given ?? SecretToken.random(length: 20, using: composition.services.platform.randomness).text
             _ = try await composition.services.accounts.create(

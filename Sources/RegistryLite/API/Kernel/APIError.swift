@@ -83,6 +83,7 @@ enum APIError {
         case let error as RegistryError: error
         case let error as HTTPError where error.status == .contentTooLarge:
             RegistryError(.tooLarge, "The request's body is too large.")
+        case is NIOTooManyBytesError: RegistryError(.tooLarge, "The request's body is too large.")
         case let error as any MalformedName: RegistryError(.invalidRequest, error.message)
         default: RegistryError(.internalError, "Unexpected error", cause: error)
         }

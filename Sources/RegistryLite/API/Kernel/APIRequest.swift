@@ -56,6 +56,9 @@ struct APIRequest: Sendable {
 
     /// The proof for the organization `{orgname}` of the path. Errors: `.notFound` for a user's namespace.
     func organizationAccess(_ right: NamespaceRight) async throws -> NamespaceAccess {
+        guard caller.isAnonymous || caller.scopes.contains(.organizationAdmin) else {
+            throw RegistryError(.forbidden, "Unauthorized")
+        }
         let access = try await services.access.namespace(username("orgname"), right, for: caller)
         guard access.namespace.isOrganization else { throw RegistryError(.notFound, "Not Found") }
         return access
