@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import WebRequests
 
 /// What a person may get wrong, and what may break: each has one clear outcome.
 @Suite("Failing builds", .serialized) struct FailureTests {
@@ -28,7 +29,7 @@ import Testing
             "broken", request: ["archive_url": "\(farm.url)/nothing/here.tar.gz"], token: token)
         #expect(try await farm.outcome(of: missing, in: "broken", token: token) == "error")
         #expect(try await farm.log(of: missing, in: "broken", token: token).contains { $0.contains("404") })
-        #expect(throws: (any Error).self) { try await farm.pull("admin/broken") }
+        await #expect(throws: (any Error).self) { try await farm.pull("admin/broken") }
     }
 
     @Test("a cancelled build stops its processes and pushes nothing")
@@ -48,7 +49,7 @@ import Testing
         }
         #expect(try await farm.call(.delete, path, token: token).status == 400)
         #expect(try await farm.phase(of: build, in: "slow", token: token) == "cancelled")
-        #expect(throws: (any Error).self) { try await farm.pull("admin/slow") }
+        await #expect(throws: (any Error).self) { try await farm.pull("admin/slow") }
     }
 
     /// How many processes of this machine have `text` in their command line, besides shells that only name it.

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import TestSupport
 import Testing
+import WebRequests
 
 /// Any part may die at any moment: what was acknowledged stays, what ran ends exactly once.
 @Suite("Loss", .serialized) struct LossTests {

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import WebRequests
 
 /// The main job on real input: a tar.gz goes in, an image that anyone can pull comes out.
 @Suite("The main job", .serialized) struct MainJobTests {
