@@ -147,7 +147,7 @@ let package = Package(
             swiftSettings: strict),
         kitTests("Runtime"), kitTests("OCI"), kitTests("SQL", ["SQLiteDriver", "PostgresDriver"]),
         kitTests("Redis", ["Runtime", logging]),
-        kitTests("WebRequests"), kitTests("ObjectStorage"), kitTests("Archive"), kitTests("YAML"),
+        kitTests("WebRequests"), kitTests("ObjectStorage", [nioCore]), kitTests("Archive"), kitTests("YAML"),
         kitTests("Secrets"), kitTests("Telemetry"),
         tests("Domain", ["Domain", "OCI"]),
         tests("BuildProtocol", ["BuildProtocol", "Domain", "OCI", protobuf]),
@@ -159,7 +159,10 @@ let package = Package(
             ]),
         tests(
             "RegistryLite",
-            ["RegistryLite", "RegistryCore", "Domain", "OCI", "WebRequests", hummingbird, httpTypes, nioCore]),
+            [
+                "RegistryLite", "RegistryCore", "Domain", "OCI", "WebRequests", "SQL", "ObjectStorage", "Runtime",
+                "Secrets", logging, hummingbird, hummingbirdCore, httpTypes, nioCore,
+            ]),
         tests("Buildman", ["Buildman", "RegistryCore", "Domain", "BuildProtocol", "WebRequests", grpcCore]),
         tests(
             "BuilderAgent",

@@ -1,4 +1,5 @@
 package import Logging
+package import ObjectStorage
 package import Runtime
 package import SQL
 package import Secrets
@@ -6,6 +7,8 @@ package import Secrets
 /// What every service stands on, built once by each program's composition.
 package struct Platform: Sendable {
     package let database: any Database
+    /// Where blobs and other objects are kept.
+    package let objects: any ObjectStore
     package let clock: WallClock
     package let randomness: Randomness
     package let identifiers: Identifiers
@@ -15,11 +18,12 @@ package struct Platform: Sendable {
     package let passwords: PasswordHasher
 
     package init(
-        database: any Database, cipher: FieldCipher, passwords: PasswordHasher,
+        database: any Database, objects: any ObjectStore, cipher: FieldCipher, passwords: PasswordHasher,
         clock: WallClock = .system,
         randomness: Randomness = .system, identifiers: Identifiers = .system, logger: Logger
     ) {
         self.database = database
+        self.objects = objects
         self.cipher = cipher
         self.passwords = passwords
         self.clock = clock

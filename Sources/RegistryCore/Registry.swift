@@ -38,6 +38,10 @@ package struct Registry: Sendable {
     package let serviceKeys: ServiceKeys
     package let registryTokens: RegistryTokenService
     package let registryTokenVerifier: RegistryTokenVerifier
+    package let blobs: BlobReader
+    package let blobUploads: BlobUploadService
+    package let manifests: ManifestService
+    package let tags: TagService
 
     package init(platform: Platform, site: SiteSettings) {
         self.platform = platform
@@ -60,5 +64,9 @@ package struct Registry: Sendable {
             platform: platform, access: access, issuer: RegistryTokenIssuer(platform: platform, keys: serviceKeys))
         registryTokenVerifier = RegistryTokenVerifier(
             platform: platform, keys: serviceKeys, hostname: site.hostname, library: site.library)
+        blobs = BlobReader(platform: platform)
+        blobUploads = BlobUploadService(platform: platform, access: access)
+        manifests = ManifestService(platform: platform)
+        tags = TagService(platform: platform)
     }
 }

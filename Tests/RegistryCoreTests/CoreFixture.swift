@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Logging
+import ObjectStorage
 import Runtime
 import SQL
 import Secrets
@@ -24,7 +25,8 @@ final class CoreFixture: Sendable {
         let time = Seconds()
         self.time = time
         platform = Platform(
-            database: database, cipher: FieldCipher(secret: "secret of the test database", randomness: .system),
+            database: database, objects: MemoryStore(),
+            cipher: FieldCipher(secret: "secret of the test database", randomness: .system),
             // Cheap hashes: the rules do not depend on the cost.
             passwords: PasswordHasher(cost: 4, randomness: .system),
             clock: WallClock(now: { time.date }, sleep: { try await WallClock.system.sleep(for: $0) }),

@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import Hummingbird
 import Logging
+import ObjectStorage
 import RegistryCore
 import Runtime
 import SQL
@@ -28,7 +29,8 @@ final class SiteFixture: Sendable {
         database = try await engine.make()
         try await Migrator(product: "test", migrations: Schema.migrations).migrate(database)
         let platform = Platform(
-            database: database, cipher: FieldCipher(secret: "secret of the test database", randomness: .system),
+            database: database, objects: MemoryStore(),
+            cipher: FieldCipher(secret: "secret of the test database", randomness: .system),
             passwords: PasswordHasher(cost: 4, randomness: .system),
             // Time stands still: what waits in a test waits until the test has looked.
             clock: WallClock(

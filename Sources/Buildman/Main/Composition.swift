@@ -1,6 +1,7 @@
 import Foundation
 import GRPCNIOTransportHTTP2Posix
 import Logging
+import ObjectStorage
 import RegistryCore
 import Runtime
 import SQL
@@ -29,7 +30,9 @@ struct Composition: Sendable {
             dataDirectory: settings.dataDirectory, clock: .system, logger: logger)
         let database = try await Self.database(settings, logger)
         platform = Platform(
-            database: database, cipher: FieldCipher(secret: secrets.databaseSecretKey, randomness: .system),
+            database: database,
+            objects: try await LocalDiskStore.open(settings.dataDirectory + "/storage", location: "local_us"),
+            cipher: FieldCipher(secret: secrets.databaseSecretKey, randomness: .system),
             passwords: PasswordHasher(randomness: .system), logger: logger)
         let clock = platform.clock
         let locals = settings.executors.map { LocalExecutor($0, clock: clock, logger: logger) }

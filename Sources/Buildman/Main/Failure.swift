@@ -1,6 +1,7 @@
 import ArgumentParser
 import Domain
 import Foundation
+import ObjectStorage
 import SQL
 
 /// Why a command ends without having done its work: a sentence for standard error and an exit code.
@@ -33,6 +34,8 @@ struct Failure: Error {
         case let failure as Failure: failure
         case let error as RegistryError: Failure(error.message)
         case let error as DatabaseError where error.kind == .foreignSchema: Failure(error.message, .configuration)
+        case let error as ObjectStorageError:
+            Failure(error.message, error.kind == .foreign ? .configuration : .failed)
         case let error as DatabaseError: Failure("The database failed: \(error.message)")
         default: Failure(String(describing: error))
         }

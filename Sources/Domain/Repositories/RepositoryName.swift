@@ -5,6 +5,9 @@
 package struct RepositoryName: Sendable, Hashable, CustomStringConvertible {
     package struct Malformed: Error, Sendable, Hashable {
         package let text: String
+
+        package init(text: String) { self.text = text }
+
         package var message: String {
             "Invalid repository name: it must be lower-case letters and digits joined by '.', '_' or '-', "
                 + "in components joined by '/'."

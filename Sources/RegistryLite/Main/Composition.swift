@@ -28,11 +28,14 @@ struct Composition: Sendable {
         self.logger = logger
         for warning in settings.configuration.warnings { logger.warning("configuration: \(warning)") }
         site = settings.site
+        // First of all: a folder with somebody else's files stops the program before anything is changed.
+        let objects = try await settings.openObjects()
         let database = try settings.openDatabase(logger: logger)
         try await Self.migrator.migrate(database)
         let secrets = try InstanceSecrets.loadOrCreate(for: settings.configuration, randomness: .system)
         let platform = Platform(
-            database: database, cipher: FieldCipher(secret: secrets.databaseSecretKey, randomness: .system),
+            database: database, objects: objects,
+            cipher: FieldCipher(secret: secrets.databaseSecretKey, randomness: .system),
             passwords: PasswordHasher(randomness: .system), logger: logger)
         pages = PageTokens(
             secret: settings.configuration.security.pageTokenKey ?? secrets.secretKey, randomness: .system)
@@ -45,6 +48,7 @@ struct Composition: Sendable {
         let sessions = SessionRoutes(services: services, site: site)
         let health = HealthRoutes(
             checks: HealthChecks(health: HealthService(platform: services.platform, keys: services.serviceKeys)))
+        let v2 = V2Routes(services: services, urls: site.urls)
         let keys = KeySetRoutes(keys: services.serviceKeys)
         return SiteResponder(
             parts: [
@@ -52,6 +56,7 @@ struct Composition: Sendable {
                 "csrf_token": { try await sessions.respond(to: $0, context: $1) },
                 "health": { try await health.respond(to: $0, context: $1) },
                 "status": { try await health.respond(to: $0, context: $1) },
+                "v2": { await v2.respond(to: $0, context: $1) },
                 "_internal_ping": { try await health.respond(to: $0, context: $1) },
                 "keys": { try await keys.respond(to: $0, context: $1) },
             ],
@@ -63,6 +68,7 @@ struct Composition: Sendable {
         let logger = self.logger
         let application = Application(
             responder: Self.responder(services, site: site, pages: pages),
+            server: try ServerPlumbing.builder(tls: nil),
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.listenHost, port: settings.listenPort), serverName: nil),
             onServerRunning: { channel in

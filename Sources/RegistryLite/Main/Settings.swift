@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Logging
+import ObjectStorage
 import PostgresDriver
 import RegistryCore
 import SQL
@@ -55,6 +56,17 @@ struct Settings: Sendable {
         return SiteSettings(
             hostname: configuration.server.hostname, library: library,
             anonymousAccess: configuration.features.anonymousAccess, superusers: configuration.security.superusers)
+    }
+
+    /// The location that blobs are written to. Errors: ``Failure`` for a kind that this program can't write to.
+    func openObjects() async throws -> any ObjectStore {
+        let preferred = configuration.storage.preferred
+        switch preferred.engine {
+        case .local(let path): return try await LocalDiskStore.open(path, location: preferred.name)
+        case .s3:
+            throw Failure(
+                "The storage location \(preferred.name) is a bucket: only folders are served.", .configuration)
+        }
     }
 
     /// The logger of the whole program, at the level of LOGGING_LEVEL.

@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Logging
+import ObjectStorage
 import Runtime
 import SQL
 import Secrets
@@ -26,7 +27,7 @@ final class BuildFixture: Sendable {
         let time = Moment(start)
         self.moment = time
         platform = Platform(
-            database: database, cipher: cipher, passwords: passwords,
+            database: database, objects: MemoryStore(), cipher: cipher, passwords: passwords,
             clock: WallClock(now: { time.now }, sleep: { try await WallClock.system.sleep(for: $0) }),
             logger: Logger(label: "test"))
         access = AccessControl(database: database, anonymousAccess: true)
@@ -92,7 +93,8 @@ final class BuildFixture: Sendable {
     func attempts(_ manager: String = "one", on database: TestDatabase? = nil) -> BuildAttemptService {
         BuildAttemptService(
             Platform(
-                database: database ?? self.database, cipher: cipher, passwords: passwords, clock: platform.clock,
+                database: database ?? self.database, objects: platform.objects, cipher: cipher, passwords: passwords,
+                clock: platform.clock,
                 logger: platform.logger),
             timing: .init(), manager: manager)
     }

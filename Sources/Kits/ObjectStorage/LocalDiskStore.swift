@@ -1,0 +1,143 @@
+import Foundation
+import Glibc
+package import NIOCore
+import NIOPosix
+
+/// A folder of this machine as a location.
+///
+/// Layout: `registry-storage` is the marker that the folder is ours, `uploads/<upload>` grow, `<area>/ab/<identifier>` are
+/// objects. An upload is locked (flock) while a request writes it, so that two processes on one folder can't mix theirs.
+package struct LocalDiskStore: ObjectStore {
+    package let location: String
+    private let root: String
+    private static let marker = "registry-storage"
+    private static let batchBytes = 128 * 1024
+    private static let readBytes = 1024 * 1024
+
+    /// Opens the folder `root`, making it, or marking an empty one as ours.
+    ///
+    /// Errors: `.foreign` when it holds files and no marker of ours (nothing is changed then), `.full`, `.failed`.
+    package static func open(_ root: String, location: String) async throws -> LocalDiskStore {
+        try await NIOThreadPool.singleton.runIfActive {
+            let store = LocalDiskStore(location: location, root: root)
+            try store.prepare()
+            return store
+        }
+    }
+
+    private init(location: String, root: String) {
+        self.location = location
+        self.root = root
+    }
+
+    package func append(
+        _ chunks: some AsyncSequence<ByteBuffer, any Error> & Sendable, to upload: UploadKey, at offset: Int64,
+        observing observer: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+    ) async throws {
+        let path = path(of: upload)
+        let file = try await NIOThreadPool.singleton.runIfActive {
+            let file = try LocalFile.openForAppending(path)
+            try file.lock()
+            guard try file.size() >= offset else {
+                throw ObjectStorageError(.tooShort, "The upload \(upload) holds fewer than \(offset) bytes.")
+            }
+            try file.truncate(to: offset)
+            return file
+        }
+        try await chunks.inBatches(ofAtMost: Self.batchBytes) { batch in
+            try await NIOThreadPool.singleton.runIfActive {
+                for chunk in batch {
+                    try chunk.withUnsafeReadableBytes { bytes in
+                        try file.write(bytes)
+                        observer(bytes)
+                    }
+                }
+            }
+        }
+    }
+
+    package func replay(
+        _ upload: UploadKey, first count: Int64,
+        observing observer: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+    ) async throws {
+        guard count > 0 else { return }
+        let path = path(of: upload)
+        let file = try await NIOThreadPool.singleton.runIfActive { try LocalFile.openForReading(path) }
+        var position: Int64 = 0
+        while position < count {
+            let (start, want) = (position, min(Int64(Self.readBytes), count - position))
+            position += try await NIOThreadPool.singleton.runIfActive {
+                let bytes = try file.read(at: start, upTo: Int(want))
+                guard !bytes.isEmpty else {
+                    throw ObjectStorageError(.tooShort, "The upload \(upload) holds fewer than \(count) bytes.")
+                }
+                bytes.withUnsafeBytes(observer)
+                return Int64(bytes.count)
+            }
+        }
+    }
+
+    package func commit(_ upload: UploadKey, size: Int64, as key: ObjectKey) async throws {
+        let source = path(of: upload)
+        let target = path(of: key)
+        let folder = "\(root)/\(key.folder)"
+        try await NIOThreadPool.singleton.runIfActive {
+            if try LocalFile.size(of: target) == size { return }
+            let file = size == 0 ? try LocalFile.openForAppending(source) : try LocalFile.openForReading(source)
+            try file.lock()
+            guard try file.size() >= size else {
+                throw ObjectStorageError(.tooShort, "The upload \(upload) holds fewer than \(size) bytes.")
+            }
+            if try file.size() > size { try LocalFile.openForAppending(source).truncate(to: size) }
+            try file.synchronize()
+            try LocalFile.makeFolder(folder, below: root)
+            guard rename(source, target) == 0 else { throw ObjectStorageError.system("Storing \(key)") }
+            // The name must survive a power failure as well as the bytes.
+            try LocalFile.openForReading(folder).synchronize()
+        }
+    }
+
+    package func discard(_ upload: UploadKey) async throws { try await remove(path(of: upload)) }
+
+    package func content(of key: ObjectKey) async throws -> ObjectContent? {
+        let path = path(of: key)
+        return try await NIOThreadPool.singleton.runIfActive {
+            try LocalFile.size(of: path).map { .file(path: path, sizeBytes: $0) }
+        }
+    }
+
+    package func delete(_ key: ObjectKey) async throws { try await remove(path(of: key)) }
+
+    private func remove(_ path: String) async throws {
+        try await NIOThreadPool.singleton.runIfActive {
+            guard unlink(path) == 0 || errno == ENOENT else { throw ObjectStorageError.system("Removing \(path)") }
+        }
+    }
+
+    private func path(of upload: UploadKey) -> String { "\(root)/uploads/\(upload.text)" }
+    private func path(of key: ObjectKey) -> String { "\(root)/\(key.text)" }
+
+    private func prepare() throws {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: root, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch { throw ObjectStorageError(.failed, "The storage folder \(root) can't be made: \(error)") }
+        let names: [String]
+        do { names = try FileManager.default.contentsOfDirectory(atPath: root) } catch {
+            throw ObjectStorageError(.failed, "The storage folder \(root) can't be read: \(error)")
+        }
+        if !names.contains(Self.marker) {
+            guard names.allSatisfy({ $0 == "lost+found" }) else {
+                throw ObjectStorageError(
+                    .foreign,
+                    "The storage folder \(root) is not empty and was not made by this registry: give it an empty folder."
+                )
+            }
+            let marker = try LocalFile.openForAppending("\(root)/\(Self.marker)")
+            try Array("RegistryLite storage, layout 1\n".utf8).withUnsafeBytes { try marker.write($0) }
+            try marker.synchronize()
+        }
+        try LocalFile.makeFolder("\(root)/uploads", below: root)
+        try LocalFile.openForReading(root).synchronize()
+    }
+}

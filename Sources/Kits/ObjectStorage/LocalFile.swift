@@ -1,0 +1,91 @@
+import Glibc
+
+/// One open file, closed with the last reference; every call blocks and belongs on a thread of its own.
+final class LocalFile: Sendable {
+    private let descriptor: Int32
+    private let path: String
+
+    private init(_ path: String, flags: Int32) throws {
+        descriptor = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        self.path = path
+        guard descriptor >= 0 else { throw ObjectStorageError.system("Opening \(path)") }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Creates the file when there is none.
+    static func openForAppending(_ path: String) throws -> LocalFile {
+        try LocalFile(path, flags: O_RDWR | O_CREAT | O_APPEND)
+    }
+
+    static func openForReading(_ path: String) throws -> LocalFile { try LocalFile(path, flags: O_RDONLY) }
+
+    /// The size of the file at `path`; nil when there is none.
+    static func size(of path: String) throws -> Int64? {
+        var status = stat()
+        if lstat(path, &status) == 0 { return Int64(status.st_size) }
+        guard errno == ENOENT else { throw ObjectStorageError.system("Looking at \(path)") }
+        return nil
+    }
+
+    /// Makes `folder`, whose parents up to `root` may be missing, so that it survives a power failure.
+    static func makeFolder(_ folder: String, below root: String) throws {
+        if mkdir(folder, 0o700) == 0 {
+            try openForReading(parent(of: folder)).synchronize()
+        } else if errno == ENOENT, folder.utf8.count > root.utf8.count {
+            try makeFolder(parent(of: folder), below: root)
+            try makeFolder(folder, below: root)
+        } else if errno != EEXIST {
+            throw ObjectStorageError.system("Making the folder \(folder)")
+        }
+    }
+
+    private static func parent(of path: String) -> String {
+        String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex))
+    }
+
+    /// Keeps other processes and requests out until the file is closed; throws `.busy` when it is already locked.
+    func lock() throws {
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw ObjectStorageError.system("Locking \(path)") }
+    }
+
+    func size() throws -> Int64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw ObjectStorageError.system("Looking at \(path)") }
+        return Int64(status.st_size)
+    }
+
+    func truncate(to size: Int64) throws {
+        guard ftruncate(descriptor, off_t(size)) == 0 else { throw ObjectStorageError.system("Cutting \(path)") }
+    }
+
+    /// Writes everything at the end of the file.
+    func write(_ bytes: UnsafeRawBufferPointer) throws {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                throw ObjectStorageError.system("Writing \(path)", code: count == 0 ? ENOSPC : errno)
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    /// At most `count` bytes from `position`; empty at the end of the file.
+    func read(at position: Int64, upTo count: Int) throws -> [UInt8] {
+        try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            var result = 0
+            repeat {
+                result = pread(descriptor, buffer.baseAddress, count, off_t(position))
+            } while result < 0 && errno == EINTR
+            guard result >= 0 else { throw ObjectStorageError.system("Reading \(path)") }
+            initialized = result
+        }
+    }
+
+    /// Waits until the file is on the disk.
+    func synchronize() throws {
+        guard fsync(descriptor) == 0 else { throw ObjectStorageError.system("Syncing \(path)") }
+    }
+}

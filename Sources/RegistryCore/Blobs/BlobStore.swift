@@ -1,0 +1,113 @@
+import Foundation
+package import OCI
+package import ObjectStorage
+package import SQL
+
+/// A blob that is stored, and where.
+package struct Blob: Sendable, Hashable {
+    package let id: Int64
+    package let digest: Digest
+    package let sizeBytes: Int64
+    package let location: String
+    package let key: ObjectKey
+}
+
+/// All SQL on `blob` and `repository_blob`.
+package enum BlobStore {
+    /// The blob, if `repositoryID` links it: the only way in which bytes become readable.
+    package static func find(
+        _ digest: Digest, inRepository repositoryID: Int64, in transaction: any Transaction
+    ) throws -> Blob? {
+        try transaction.row(
+            """
+            SELECT blob.id, blob.digest, blob.size_bytes, blob.location, blob.object_key FROM blob
+                JOIN repository_blob AS link ON link.blob_id = blob.id
+            WHERE blob.digest = \(digest.text) AND link.repository_id = \(repositoryID) ORDER BY blob.id LIMIT 1
+            """
+        ).map(blob)
+    }
+
+    /// The blob in a location, whoever links it: for storing bytes only once.
+    package static func find(
+        _ digest: Digest, atLocation location: String, in transaction: any Transaction
+    ) throws -> Blob? {
+        try transaction.row(
+            """
+            SELECT id, digest, size_bytes, location, object_key FROM blob
+            WHERE digest = \(digest.text) AND location = \(location)
+            """
+        ).map(blob)
+    }
+
+    /// Writes a new blob; nil when the location already has one of that digest.
+    static func insert(
+        _ digest: Digest, sizeBytes: Int64, location: String, key: ObjectKey, at moment: Date,
+        in transaction: any Transaction
+    ) throws -> Blob? {
+        try transaction.number(
+            """
+            INSERT INTO blob (digest, size_bytes, location, object_key, created_ms)
+            VALUES (\(digest.text), \(sizeBytes), \(location), \(key.text), \(moment))
+            ON CONFLICT (digest, location) DO NOTHING RETURNING id
+            """
+        ).map { Blob(id: $0, digest: digest, sizeBytes: sizeBytes, location: location, key: key) }
+    }
+
+    /// Says that the bytes of a blob are now another object: its own was lost.
+    static func move(_ blob: Blob, to key: ObjectKey, in transaction: any Transaction) throws {
+        try transaction.run("UPDATE blob SET object_key = \(key.text) WHERE id = \(blob.id)")
+    }
+
+    /// Makes the blob readable in a repository, and keeps it there until `moment` at least, with or without a manifest.
+    static func link(
+        _ blobID: Int64, toRepository repositoryID: Int64, pinnedUntil moment: Date, in transaction: any Transaction
+    ) throws {
+        try transaction.run(
+            """
+            INSERT INTO repository_blob (repository_id, blob_id, pinned_until_ms)
+            VALUES (\(repositoryID), \(blobID), \(moment))
+            ON CONFLICT (repository_id, blob_id) DO UPDATE SET pinned_until_ms =
+                CASE WHEN excluded.pinned_until_ms > repository_blob.pinned_until_ms
+                    THEN excluded.pinned_until_ms ELSE repository_blob.pinned_until_ms END
+            """)
+    }
+
+    /// Until when a repository keeps the blob without a manifest; nil when it doesn't link it.
+    static func pinnedUntil(
+        _ blobID: Int64, inRepository repositoryID: Int64, in transaction: any Transaction
+    ) throws -> Date? {
+        try transaction.row(
+            """
+            SELECT pinned_until_ms FROM repository_blob
+            WHERE repository_id = \(repositoryID) AND blob_id = \(blobID)
+            """
+        ).map { try $0.date("pinned_until_ms") }
+    }
+
+    /// The repositories that link a blob of this digest, oldest first, at most `limit`.
+    static func repositories(linking digest: Digest, limit: Int, in transaction: any Transaction) throws -> [Int64] {
+        try transaction.rows(
+            """
+            SELECT DISTINCT link.repository_id FROM repository_blob AS link JOIN blob ON blob.id = link.blob_id
+            WHERE blob.digest = \(digest.text) ORDER BY link.repository_id LIMIT \(limit)
+            """
+        ).map { try $0.integer("repository_id") }
+    }
+
+    /// Whether any blob is stored as the object `key`.
+    static func hasObject(_ key: ObjectKey, atLocation location: String, in transaction: any Transaction) throws -> Bool
+    {
+        try transaction.row("SELECT id FROM blob WHERE object_key = \(key.text) AND location = \(location)") != nil
+    }
+
+    private static func blob(_ row: Row) throws -> Blob {
+        do {
+            return Blob(
+                id: try row.integer("id"), digest: try Digest(try row.text("digest")),
+                sizeBytes: try row.integer("size_bytes"), location: try row.text("location"),
+                key: try ObjectKey(stored: try row.text("object_key")))
+        } catch let error as DatabaseError {
+            throw error
+        } catch { throw DatabaseError(.decoding, "Blob \(try row.integer("id")) has a broken digest or key: \(error)") }
+    }
+}

@@ -1,0 +1,265 @@
+package import Domain
+package import Foundation
+package import NIOCore
+package import OCI
+import ObjectStorage
+import Runtime
+import SQL
+
+/// Takes blobs from clients, in one request or in many, through any replica.
+///
+/// An upload belongs to the repository and the subject that began it. Bytes count once the location has stored them and
+/// the row says so; what a broken request left beyond that is cut off by the next one.
+package struct BlobUploadService: Sendable {
+    /// Where an upload stands.
+    package struct Status: Sendable, Hashable {
+        package let uuid: String
+        package let progress: UploadProgress
+    }
+
+    /// How long a blob is kept without a manifest after an upload, a mount, or a pusher's question. Seconds.
+    package static let pin: TimeInterval = 3600
+    /// How many uploads one subject may have under way.
+    package static let maximumUploadsPerSubject: Int64 = 1000
+    /// MAXIMUM_LAYER_SIZE: 20 GiB, in bytes.
+    package static let maximumBlobBytes: Int64 = 20 << 30
+    /// How many repositories are asked for a mount whose source is not named.
+    private static let mountCandidates = 50
+
+    private let platform: Platform
+    private let accessControl: AccessControl
+    private let hashes = UploadHashes()
+    private var objects: any ObjectStore { platform.objects }
+
+    package init(platform: Platform, access: AccessControl) {
+        self.platform = platform
+        self.accessControl = access
+    }
+
+    /// Begins an upload. Errors: `.throttled`, and those of a push.
+    /// - Parameter algorithm: what the digest will be made with; another one at the end only costs a second reading.
+    package func begin(
+        by algorithm: Digest.Algorithm = .sha256, in access: RepositoryAccess
+    ) async throws -> Status {
+        let uuid = platform.identifiers.uuid()
+        let now = platform.clock.now
+        let subject = Self.subject(access.caller)
+        let upload = BlobUpload(
+            uuid: uuid, repositoryID: access.repository.id, offset: 0, algorithm: algorithm, location: objects.location,
+            key: try ObjectKey(area: "blobs", identifier: uuid), upload: try UploadKey(uuid))
+        try await platform.database.write { transaction in
+            try WriteCheck.push(into: access, in: transaction)
+            guard try BlobUploadStore.count(subject: subject, in: transaction) < Self.maximumUploadsPerSubject else {
+                throw RegistryError(
+                    .throttled, "Too many uploads are under way: finish or cancel some.", details: ["retry_after": "60"]
+                )
+            }
+            try BlobUploadStore.insert(upload, subject: subject, at: now, in: transaction)
+        }
+        return Status(uuid: uuid, progress: UploadProgress(offset: 0))
+    }
+
+    /// Errors: `.blobUploadUnknown`, also for an upload of another repository or subject.
+    package func status(_ uuid: String, in access: RepositoryAccess) async throws -> Status {
+        Status(uuid: uuid, progress: UploadProgress(offset: try await find(uuid, in: access).offset))
+    }
+
+    /// Stores a piece of the blob, streamed with back pressure. When the client breaks off, what came is kept.
+    ///
+    /// Errors: `.blobUploadUnknown`, `.rangeInvalid` (a gap, an overlap, or another length than announced), `.conflict`,
+    /// `.tooLarge`, `.storageFull`, whatever the stream throws.
+    package func append(
+        _ chunks: some AsyncSequence<ByteBuffer, any Error> & Sendable, to uuid: String,
+        as piece: UploadProgress.Piece? = nil, announced: Int64? = nil, in access: RepositoryAccess
+    ) async throws -> Status {
+        let upload = try await find(uuid, in: access)
+        return try await append(chunks, to: upload, as: piece, announced: announced, in: access)
+    }
+
+    /// Ends an upload with its last piece, if any: checks the digest, and links the blob to the repository.
+    ///
+    /// Two uploads of one digest both succeed, and one copy is kept. A wrong digest ends the upload and leaves nothing.
+    /// Errors: as ``append(_:to:as:announced:in:)``; `.digestInvalid`.
+    package func finish(
+        _ uuid: String, with chunks: (some AsyncSequence<ByteBuffer, any Error> & Sendable)?,
+        as piece: UploadProgress.Piece? = nil, announced: Int64? = nil, digest: Digest, in access: RepositoryAccess
+    ) async throws -> Blob {
+        var upload = try await find(uuid, in: access)
+        if let chunks {
+            let status = try await append(chunks, to: upload, as: piece, announced: announced, in: access)
+            upload = try await find(uuid, in: access)
+            guard upload.offset == status.progress.offset else { throw Self.busy }
+        }
+        let hash = try await hash(of: upload, by: digest.algorithm)
+        guard hash.digest() == digest else {
+            try await remove(upload)
+            throw RegistryError(
+                .digestInvalid, "The uploaded bytes do not have the digest that was named.",
+                details: ["digest": digest.text])
+        }
+        try await stored { try await objects.commit(upload.upload, size: upload.offset, as: upload.key) }
+        return try await link(upload, digest: digest, in: access)
+    }
+
+    /// Errors: `.blobUploadUnknown`.
+    package func cancel(_ uuid: String, in access: RepositoryAccess) async throws {
+        try await remove(try await find(uuid, in: access))
+    }
+
+    /// Makes a blob of another repository readable here, without its bytes moving; nil when it can't be.
+    /// - Parameter source: the proof that the caller may read there; nil to look through what the caller may read.
+    package func mount(
+        _ digest: Digest, from source: RepositoryAccess?, in access: RepositoryAccess
+    ) async throws -> Blob? {
+        let pinnedUntil = platform.clock.now + Self.pin
+        return try await platform.database.write { transaction in
+            try WriteCheck.push(into: access, in: transaction)
+            let candidates: [Int64]
+            if let source {
+                candidates = [source.repository.id]
+            } else {
+                candidates = try readable(digest, access.caller, transaction)
+            }
+            for repositoryID in candidates {
+                guard let blob = try BlobStore.find(digest, inRepository: repositoryID, in: transaction) else {
+                    continue
+                }
+                try BlobStore.link(
+                    blob.id, toRepository: access.repository.id, pinnedUntil: pinnedUntil, in: transaction)
+                return blob
+            }
+            return nil
+        }
+    }
+
+    private func readable(_ digest: Digest, _ caller: Caller, _ transaction: any Transaction) throws -> [Int64] {
+        try BlobStore.repositories(linking: digest, limit: Self.mountCandidates, in: transaction).filter { id in
+            guard let repository = try RepositoryStore.find(id: id, in: transaction),
+                repository.state != .markedForDeletion
+            else { return false }
+            return try accessControl.role(of: caller, in: repository, transaction) != nil
+        }
+    }
+
+    private func append(
+        _ chunks: some AsyncSequence<ByteBuffer, any Error> & Sendable, to upload: BlobUpload,
+        as piece: UploadProgress.Piece?, announced: Int64?, in access: RepositoryAccess
+    ) async throws -> Status {
+        var progress = UploadProgress(offset: upload.offset)
+        do { try progress.check(piece, announced: announced) } catch { throw Self.outOfRange(error) }
+        let room = Self.maximumBlobBytes - upload.offset
+        guard announced ?? 0 <= room else { throw Self.tooLarge }
+        let hash = GrowingHash(try await self.hash(of: upload, by: upload.algorithm))
+        do {
+            try await stored {
+                let excess = piece == nil ? Self.tooLarge : Self.outOfRange(.init(offset: upload.offset))
+                try await objects.append(
+                    CappedChunks(base: chunks, limit: min(room, piece?.count ?? .max), excess: excess),
+                    to: upload.upload, at: upload.offset
+                ) { hash.add($0) }
+            }
+        } catch {
+            // What came before the break is stored: acknowledge it, so that the client can go on from there.
+            if piece == nil { _ = try await acknowledge(hash.current, of: upload) }
+            throw error
+        }
+        do { try progress.advance(by: hash.current.count - upload.offset, as: piece) } catch {
+            throw Self.outOfRange(error)
+        }
+        guard try await acknowledge(hash.current, of: upload) else { throw Self.busy }
+        return Status(uuid: upload.uuid, progress: progress)
+    }
+
+    /// Writes down how far the upload has come; answers whether no other request did so meanwhile.
+    private func acknowledge(_ hash: DigestHasher, of upload: BlobUpload) async throws -> Bool {
+        let now = platform.clock.now
+        let moved = try await platform.database.write {
+            try BlobUploadStore.advance(upload, to: hash.count, at: now, in: $0)
+        }
+        if moved { hashes.keep(hash, for: upload.uuid) }
+        return moved
+    }
+
+    private func hash(of upload: BlobUpload, by algorithm: Digest.Algorithm) async throws -> DigestHasher {
+        if let hash = hashes.take(upload.uuid, at: upload.offset, by: algorithm) { return hash }
+        let hash = GrowingHash(DigestHasher(algorithm))
+        try await stored { try await objects.replay(upload.upload, first: upload.offset) { hash.add($0) } }
+        return hash.current
+    }
+
+    private func link(_ upload: BlobUpload, digest: Digest, in access: RepositoryAccess) async throws -> Blob {
+        let now = platform.clock.now
+        // A blob whose object was lost is healed by the next upload of its bytes.
+        let known = try await platform.database.read {
+            try BlobStore.find(digest, atLocation: upload.location, in: $0)
+        }
+        var lost: Blob?
+        if let known, try await objects.content(of: known.key)?.sizeBytes != known.sizeBytes { lost = known }
+        let (blob, isOurs) = try await platform.database.write { [lost] transaction in
+            try WriteCheck.push(into: access, in: transaction)
+            guard try BlobUploadStore.delete(upload.uuid, in: transaction) else { throw Self.unknown(upload.uuid) }
+            let inserted = try BlobStore.insert(
+                digest, sizeBytes: upload.offset, location: upload.location, key: upload.key, at: now, in: transaction)
+            if inserted == nil, let lost { try BlobStore.move(lost, to: upload.key, in: transaction) }
+            guard let blob = try inserted ?? BlobStore.find(digest, atLocation: upload.location, in: transaction) else {
+                throw RegistryError(.internalError, "The blob \(digest) was not written.")
+            }
+            try BlobStore.link(
+                blob.id, toRepository: access.repository.id, pinnedUntil: now + Self.pin, in: transaction)
+            return (blob, blob.key == upload.key)
+        }
+        hashes.forget(upload.uuid)
+        if !isOurs { try await objects.delete(upload.key) }
+        return blob
+    }
+
+    private func find(_ uuid: String, in access: RepositoryAccess) async throws -> BlobUpload {
+        try access.require(.write)
+        let subject = Self.subject(access.caller)
+        guard
+            let upload = try await platform.database.read({
+                try BlobUploadStore.find(uuid, inRepository: access.repository.id, subject: subject, in: $0)
+            })
+        else { throw Self.unknown(uuid) }
+        return upload
+    }
+
+    private func remove(_ upload: BlobUpload) async throws {
+        _ = try await platform.database.write { try BlobUploadStore.delete(upload.uuid, in: $0) }
+        hashes.forget(upload.uuid)
+        try await stored { try await objects.discard(upload.upload) }
+    }
+
+    /// The name under which an upload is bound to whoever began it.
+    private static func subject(_ caller: Caller) -> String {
+        if case .repositoryToken(let grant) = caller.identity { return "$token:\(grant.tokenID)" }
+        return caller.name ?? "(anonymous)"
+    }
+
+    /// Says in the registry's words what the location said.
+    private func stored<Value>(_ body: () async throws -> Value) async throws -> Value {
+        do { return try await body() } catch let error as ObjectStorageError {
+            switch error.kind {
+            case .busy: throw Self.busy
+            case .full: throw RegistryError(.storageFull, "The registry has no space left for blobs.", cause: error)
+            case .notFound, .tooShort:
+                throw RegistryError(.blobUploadUnknown, "The upload is gone: begin again.", cause: error)
+            case .foreign, .failed:
+                throw RegistryError(.internalError, "The registry could not store the blob.", cause: error)
+            }
+        }
+    }
+
+    private static let tooLarge = RegistryError(.tooLarge, "The blob is larger than this registry accepts.")
+    private static let busy = RegistryError(.conflict, "Another request is writing this upload.")
+
+    private static func unknown(_ uuid: String) -> RegistryError {
+        RegistryError(.blobUploadUnknown, "There is no such upload here.", details: ["uuid": uuid])
+    }
+
+    private static func outOfRange(_ mismatch: UploadProgress.Mismatch) -> RegistryError {
+        RegistryError(
+            .rangeInvalid, "The next piece must begin at byte \(mismatch.offset) and be as long as it says.",
+            details: ["range": UploadProgress(offset: mismatch.offset).range])
+    }
+}

@@ -1,0 +1,54 @@
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypesHTTP1
+
+/// `Expect: 100-continue`: tells a waiting client to send its body when somebody begins to read it, and not before.
+///
+/// So a request that is refused costs no upload. Source: RFC 9110, section 10.1.1.
+struct ContinuingBody: AsyncSequence, Sendable {
+    typealias Element = ByteBuffer
+    typealias Failure = any Error
+
+    private let base: RequestBody
+    private let channel: any Channel
+
+    /// The request with a body that answers the expectation, if it has one that we understand.
+    static func answering(_ request: Request, on channel: any Channel) -> Request {
+        guard request.headers[.expect]?.lowercased() == "100-continue" else { return request }
+        var answering = request
+        answering.body = RequestBody(asyncSequence: ContinuingBody(base: request.body, channel: channel))
+        return answering
+    }
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        var base: RequestBody.AsyncIterator
+        /// Until the client has been told.
+        var channel: (any Channel)?
+
+        mutating func next() async throws -> ByteBuffer? {
+            if let waiting = channel {
+                channel = nil
+                try await ContinuingBody.sendContinue(on: waiting)
+            }
+            return try await base.next()
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(base: base.makeAsyncIterator(), channel: channel) }
+
+    private static func sendContinue(on channel: any Channel) async throws {
+        try await channel.eventLoop.flatSubmit {
+            do {
+                // Behind the codec, as HTTP/1 has it: hummingbird's part of the pipeline sees whole responses only.
+                let codec = try channel.pipeline.syncOperations.context(handlerType: HTTP1ToHTTPServerCodec.self)
+                let sent = channel.eventLoop.makePromise(of: Void.self)
+                codec.writeAndFlush(
+                    NIOAny(HTTPServerResponsePart.head(HTTPResponseHead(version: .http1_1, status: .continue))),
+                    promise: sent)
+                return sent.futureResult
+            } catch { return channel.eventLoop.makeFailedFuture(error) }
+        }.get()
+    }
+}

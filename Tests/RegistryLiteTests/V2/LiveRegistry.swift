@@ -1,0 +1,174 @@
+import Domain
+import Foundation
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import OCI
+import ObjectStorage
+import RegistryCore
+import Runtime
+import SQL
+import Secrets
+import Synchronization
+import TestSupport
+import WebRequests
+
+@testable import RegistryLite
+
+/// A registry that really listens, with the users `owner` and `other`; stops with the value.
+final class LiveRegistry: Sendable {
+    /// What a registry keeps over its restarts.
+    final class Data: Sendable {
+        let database: TestDatabase
+        let folder: TemporaryFolder
+        let cipher = FieldCipher(secret: "secret of the test database", randomness: .system)
+        let passwords = PasswordHasher(cost: 4, randomness: .system)
+
+        init(_ engine: TestDatabase.Engine) async throws {
+            database = try await engine.make()
+            folder = try TemporaryFolder()
+            try await Migrator(product: "test", migrations: Schema.migrations).migrate(database)
+        }
+
+        func platform(_ database: TestDatabase? = nil) async throws -> Platform {
+            Platform(
+                database: database ?? self.database,
+                objects: try await LocalDiskStore.open(folder.path("storage"), location: "default"), cipher: cipher,
+                passwords: passwords, logger: Logger(label: "test"))
+        }
+    }
+
+    static let password = "a-long-password"
+
+    let data: Data
+    let services: Registry
+    /// `host:port`.
+    let host: String
+    private let running: Task<Void, any Error>
+    private let client = WebClient(addresses: .any)
+
+    /// A new registry, or the one of `data` after a restart or beside itself.
+    static func start(_ engine: TestDatabase.Engine = .sqlite, on data: Data? = nil) async throws -> LiveRegistry {
+        let isNew = data == nil
+        let data = if let data { data } else { try await Data(engine) }
+        let port = try FreePort.find()
+        let host = "127.0.0.1:\(port)"
+        let services = Registry(
+            platform: try await data.platform(isNew ? nil : try data.database.another()),
+            site: SiteSettings(hostname: host, library: try Username("library")))
+        if isNew {
+            for name in ["owner", "other"] {
+                _ = try await services.accounts.create(
+                    .init(username: name, password: password, email: "\(name)@example.com"),
+                    .administrator(superuser: false))
+            }
+        }
+        let v2 = V2Routes(services: services, urls: URLs(scheme: "http", hostname: host))
+        let (ready, isReady) = AsyncStream.makeStream(of: Void.self)
+        let application = Application(
+            responder: SiteResponder(
+                parts: ["v2": { await v2.respond(to: $0, context: $1) }],
+                otherwise: { _, _ in Response(status: .notFound) }),
+            server: try ServerPlumbing.builder(tls: nil),
+            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port), serverName: nil),
+            onServerRunning: { _ in isReady.finish() }, logger: Logger(label: "test"))
+        let running = Task {
+            defer { isReady.finish() }
+            try await application.run()
+        }
+        for await _ in ready {}
+        return LiveRegistry(data: data, services: services, host: host, running: running)
+    }
+
+    private init(data: Data, services: Registry, host: String, running: Task<Void, any Error>) {
+        self.data = data
+        self.services = services
+        self.host = host
+        self.running = running
+    }
+
+    deinit { running.cancel() }
+
+    /// A token as a client gets it, for what `scopes` say.
+    func token(_ scopes: [String], user: String = "owner") async throws -> String {
+        let basic = Foundation.Data("\(user):\(Self.password)".utf8).base64EncodedString()
+        let query = scopes.map { "scope=\($0)" }.joined(separator: "&")
+        let answer = try await client.send(
+            WebRequest(
+                .get, "http://\(host)/v2/auth?service=\(host)&\(query)", headers: ["Authorization": "Basic \(basic)"])
+        ).requiringSuccess()
+        struct Body: Decodable { let token: String }
+        return try JSONDecoder().decode(Body.self, from: Foundation.Data(answer.body)).token
+    }
+
+    func pushToken(_ name: String = "owner/app", user: String = "owner") async throws -> String {
+        try await token(["repository:\(name):pull,push"], user: user)
+    }
+
+    /// One request; `path` begins with a slash.
+    @discardableResult
+    func send(
+        _ method: WebRequest.Method, _ path: String, token: String? = nil, headers: [String: String] = [:],
+        body: [UInt8]? = nil
+    ) async throws -> WebResponse {
+        var fields = WebHeaders()
+        if let token { fields["Authorization"] = "Bearer \(token)" }
+        for (name, value) in headers { fields[name] = value }
+        var request = WebRequest(
+            method, path.hasPrefix("http") ? path : "http://\(host)\(path)", headers: fields,
+            body: body.map { .bytes($0) } ?? .none)
+        request.redirects = .none
+        return try await client.send(request)
+    }
+
+    /// Uploads a blob in one request and answers its digest.
+    @discardableResult
+    func upload(_ bytes: [UInt8], to name: String = "owner/app", token: String) async throws -> Digest {
+        let digest = Digest(of: bytes)
+        let answer = try await send(.post, "/v2/\(name)/blobs/uploads/?digest=\(digest)", token: token, body: bytes)
+        guard answer.status == 201 else { throw Refused(answer: answer) }
+        return digest
+    }
+
+    /// Begins an upload and answers its path.
+    func begin(_ name: String = "owner/app", token: String) async throws -> String {
+        let answer = try await send(.post, "/v2/\(name)/blobs/uploads/", token: token)
+        guard answer.status == 202, let location = answer.headers["Location"] else { throw Refused(answer: answer) }
+        return location
+    }
+
+    struct Refused: Error, CustomStringConvertible {
+        let answer: WebResponse
+        var description: String { "\(answer.status) \(answer.text)" }
+    }
+
+    static func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: path) }
+
+    /// The stored files below the storage folder, without the marker.
+    func storedFiles() throws -> [String] {
+        let root = data.folder.path("storage")
+        return try FileManager.default.subpathsOfDirectory(atPath: root).filter { path in
+            var isFolder: ObjCBool = false
+            return FileManager.default.fileExists(atPath: "\(root)/\(path)", isDirectory: &isFolder)
+                && !isFolder.boolValue
+                && path != "registry-storage"
+        }
+    }
+}
+
+extension WebResponse {
+    /// The codes of a `/v2` error.
+    var codes: [String] {
+        struct Body: Decodable {
+            struct Entry: Decodable { let code: String }
+            let errors: [Entry]
+        }
+        return (try? JSONDecoder().decode(Body.self, from: Foundation.Data(body)).errors.map(\.code)) ?? []
+    }
+}
+
+func pattern(_ count: Int, seed: Int = 1) -> [UInt8] {
+    (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 31 &+ seed) ^ ($0 >> 7)) }
+}
