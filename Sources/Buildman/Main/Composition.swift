@@ -56,7 +56,7 @@ struct Composition: Sendable {
         let service = BuildManagerService(
             supervisor: supervisor, registration: BuildRegistration(platform, attempts: attempts),
             assembly: BuildPackAssembly(
-                files: UserFileURLs(secret: secrets.secretKey, clock: clock, randomness: platform.randomness),
+                files: UserFileURLs(cipher: platform.cipher, clock: clock),
                 tokens: tokens,
                 settings: .init(isRegistryInsecure: settings.isRegistryInsecure, allowedPrivateNetworks: []),
                 clock: clock),

@@ -27,6 +27,9 @@ package struct BuildView: Sendable, Hashable {
         }
     }
 
+    /// Whether the build has ended for good: nothing is logged any more.
+    package let isOver: Bool
+
     /// After how long a silence a running build is shown as lost, before anybody has decided so.
     private static let silenceSeconds: Double = 60 + 20
 
@@ -37,6 +40,7 @@ package struct BuildView: Sendable, Hashable {
         self.build = build
         self.repository = repository
         self.heartbeatAt = attempt?.heartbeatAt
+        self.isOver = build.phase.isFinal || (build.phase == .internalError && !hasRetriesLeft && attempt == nil)
         if build.phase == .internalError, !hasRetriesLeft, attempt == nil {
             self.shownPhase = .expired
         } else if !build.phase.isTerminal, let heartbeat = attempt?.heartbeatAt,

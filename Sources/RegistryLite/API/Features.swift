@@ -8,4 +8,5 @@ enum Features {
         + RobotRoutes.routes
         + PermissionRoutes.routes
         + RepositoryRoutes.routes
+        + BuildRoutes.routes
 }
