@@ -10,12 +10,18 @@ package struct SiteSettings: Sendable {
     package let anonymousAccess: Bool
     /// SUPER_USERS.
     package let superusers: Set<String>
+    /// FEATURE_READER_BUILD_LOGS: who may read a repository may read its builds' logs.
+    package let readersMayReadLogs: Bool
 
-    package init(hostname: String, library: Username, anonymousAccess: Bool = true, superusers: Set<String> = []) {
+    package init(
+        hostname: String, library: Username, anonymousAccess: Bool = true, superusers: Set<String> = [],
+        readersMayReadLogs: Bool = false
+    ) {
         self.hostname = hostname
         self.library = library
         self.anonymousAccess = anonymousAccess
         self.superusers = superusers
+        self.readersMayReadLogs = readersMayReadLogs
     }
 }
 
@@ -42,6 +48,9 @@ package struct Registry: Sendable {
     package let blobUploads: BlobUploadService
     package let manifests: ManifestService
     package let tags: TagService
+    package let builds: BuildService
+    package let buildLogs: BuildLogReader
+    package let userFiles: UserFileService
 
     package init(platform: Platform, site: SiteSettings) {
         self.platform = platform
@@ -68,5 +77,9 @@ package struct Registry: Sendable {
         blobUploads = BlobUploadService(platform: platform, access: access)
         manifests = ManifestService(platform: platform)
         tags = TagService(platform: platform)
+        builds = BuildService(platform, access: access, settings: .init(registryHostname: site.hostname))
+        buildLogs = BuildLogReader(
+            platform, logs: DatabaseBuildLogStore(platform.database), access: access, readersMay: site.readersMayReadLogs)
+        userFiles = UserFileService(platform: platform)
     }
 }

@@ -30,8 +30,7 @@ struct Composition: Sendable {
             dataDirectory: settings.dataDirectory, clock: .system, logger: logger)
         let database = try await Self.database(settings, logger)
         platform = Platform(
-            database: database,
-            objects: try await LocalDiskStore.open(settings.dataDirectory + "/storage", location: "local_us"),
+            database: database, objects: MemoryStore(location: "none"),
             cipher: FieldCipher(secret: secrets.databaseSecretKey, randomness: .system),
             passwords: PasswordHasher(randomness: .system), logger: logger)
         let clock = platform.clock

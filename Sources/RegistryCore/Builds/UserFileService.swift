@@ -1,6 +1,6 @@
 import Crypto
 package import Domain
-package import Foundation
+import Foundation
 package import NIOCore
 package import ObjectStorage
 import Runtime

@@ -50,9 +50,19 @@ struct Composition: Sendable {
             checks: HealthChecks(health: HealthService(platform: services.platform, keys: services.serviceKeys)))
         let v2 = V2Routes(services: services, urls: site.urls)
         let keys = KeySetRoutes(keys: services.serviceKeys)
+        let buildLogs = BuildLogRoutes(services: services, site: site)
+        let userFiles = UserFileRoutes(services: services, site: site)
         return SiteResponder(
             parts: [
-                "api": { await api.respond(to: $0, context: $1) },
+                "api": { request, context in
+                    // A log that grows is no JSON answer: it has a way of its own.
+                    guard BuildLogRoutes.followed(request) != nil else {
+                        return await api.respond(to: request, context: context)
+                    }
+                    return await buildLogs.respond(to: request, context: context)
+                },
+                "buildlogs": { await buildLogs.respond(to: $0, context: $1) },
+                "userfiles": { await userFiles.respond(to: $0, context: $1) },
                 "csrf_token": { try await sessions.respond(to: $0, context: $1) },
                 "health": { try await health.respond(to: $0, context: $1) },
                 "status": { try await health.respond(to: $0, context: $1) },

@@ -16,7 +16,7 @@ enum BuildRequests {
             "The tags that the image gets; latest by default"))
 
     static let filedropSchema = BodySchema(
-        "FileDropRequest", .required("mimeType", "The media type of the file that will be uploaded"))
+        "FileDropRequest", .required("mimeType", .string(), "The media type of the file that will be uploaded"))
 
     /// More tags than these are no request but a mistake.
     private static let maximumTags = 100

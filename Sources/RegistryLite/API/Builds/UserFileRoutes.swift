@@ -2,6 +2,7 @@ import Domain
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import ObjectStorage
 import RegistryCore
 
 /// `/userfiles/{uuid}`: takes the one upload that filedrop announced, and hands it to the build that was requested with it.
