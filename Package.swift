@@ -163,7 +163,12 @@ let package = Package(
                 "RegistryLite", "RegistryCore", "Domain", "OCI", "WebRequests", "SQL", "ObjectStorage", "Runtime",
                 "Secrets", logging, hummingbird, hummingbirdCore, httpTypes, nioCore,
             ]),
-        tests("Buildman", ["Buildman", "RegistryCore", "Domain", "BuildProtocol", "WebRequests", grpcCore]),
+        tests(
+            "Buildman",
+            [
+                "Buildman", "RegistryCore", "Domain", "BuildProtocol", "SQL", "ObjectStorage", "Secrets", "Runtime",
+                logging, grpcCore, grpcTransport, lifecycle,
+            ]),
         tests(
             "BuilderAgent",
             [
