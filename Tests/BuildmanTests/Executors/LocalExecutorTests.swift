@@ -123,7 +123,7 @@ import Testing
         let other = JobKey(buildUUID: Self.key.buildUUID, attempt: 2)
         try fixture.rooms.prepare()
         try fixture.rooms.makeHome(of: other)
-        FileManager.default.createFile(atPath: fixture.rooms.home(of: other) + "/image", contents: Data("x".utf8))
+        _ = FileManager.default.createFile(atPath: fixture.rooms.home(of: other) + "/image", contents: Data("x".utf8))
         _ = try await fixture.launch()
         let words = try await fixture.printed(containing: "done")
         await fixture.executor.stop(Self.key)
