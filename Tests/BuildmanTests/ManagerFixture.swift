@@ -21,6 +21,7 @@ actor ScriptedExecutor: Executor {
     nonisolated let name = "scripted"
     nonisolated let rule = ExecutorSelection.Rule()
     nonisolated let setupTime: Duration
+    nonisolated let server = "127.0.0.1:1"
     nonisolated let stopsWithManager = true
     nonisolated let ends: AsyncStream<BuilderEnd>
     nonisolated let launches: AsyncStream<BuilderLaunch>
@@ -107,7 +108,7 @@ final class ManagerFixture: Sendable {
             host: "127.0.0.1", port: 0, security: .plaintext, logger: logger)
         let launcher = BuildLauncher(
             attempts: attempts, supervisor: supervisor, tokens: tokens, executors: [executor],
-            addresses: .init(server: "127.0.0.1:1", isInsecure: true), clock: clock, metrics: BuildMetrics(),
+            agentsAreInsecure: true, clock: clock, metrics: BuildMetrics(),
             logger: logger)
         loops = [
             server,

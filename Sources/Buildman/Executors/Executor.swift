@@ -37,6 +37,8 @@ protocol Executor: Sendable {
     var rule: ExecutorSelection.Rule { get }
     /// How long a builder may take to register (SETUP_TIME).
     var setupTime: Duration { get }
+    /// What its builders dial: `host:port`, verbatim.
+    var server: String { get }
     /// Its builders end when the manager is told to stop; others go on and are taken over.
     var stopsWithManager: Bool { get }
 

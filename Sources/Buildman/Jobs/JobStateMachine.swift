@@ -116,8 +116,10 @@ struct JobStateMachine: Sendable {
         case (_, .executorEnded(let how)): return end(.lost, "The builder ended before the build did: \(how)")
         case (_, .timerFired): return timerFired(at: now)
         case (.launched, .registered), (.running, .registered):
+            // Not yet a sign of life: until there is one, the same builder may register again.
             state = .running
-            return heard(at: now)
+            lastHeard = now
+            return Decision(isAccepted: true, actions: [.watch(until: nextLook)])
         case (.launched, _):
             // Nobody has a job token before having registered.
             return .refused

@@ -1,5 +1,4 @@
 import Foundation
-import GRPCNIOTransportHTTP2Posix
 import Logging
 import ObjectStorage
 import RegistryCore
@@ -7,81 +6,46 @@ import Runtime
 import SQL
 import Secrets
 import ServiceLifecycle
+import Telemetry
 import UnixSignals
 
 /// Builds everything once: the platform, the services and the loops.
 struct Composition: Sendable {
     /// The schema that RegistryLite makes; both programs name their database by this word.
-    static let migrator = Migrator(product: "buildman", migrations: Schema.migrations)
+    private static let migrator = Migrator(product: "buildman", migrations: Schema.migrations)
+    /// How often what runs for ended attempts is looked for.
+    private static let reapInterval: Duration = .seconds(60)
 
-    private let settings: Settings
     private let platform: Platform
     private let services: [any Service]
-    private let handover: JobHandover
+    private let handover: JobHandover?
     private let logger: Logger
 
     /// Waits for what RegistryLite makes: the secrets and the schema.
-    init(_ settings: Settings, logger: Logger) async throws {
-        self.settings = settings
+    init(_ settings: Settings, metrics registry: PrometheusRegistry, logger: Logger) async throws {
         self.logger = logger
-        try FileManager.default.createDirectory(
-            atPath: settings.dataDirectory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        let secrets = try await StoredSecrets.wait(
-            dataDirectory: settings.dataDirectory, clock: .system, logger: logger)
-        let database = try await Self.database(settings, logger)
-        platform = Platform(
-            database: database, objects: MemoryStore(location: "none"),
-            cipher: FieldCipher(secret: secrets.databaseSecretKey, randomness: .system),
-            passwords: PasswordHasher(randomness: .system), logger: logger)
-        let clock = platform.clock
-        let locals = settings.executors.map { LocalExecutor($0, clock: clock, logger: logger) }
-        for executor in locals {
-            for problem in await executor.problems() { logger.error("\(executor.name): \(problem)") }
+        for warning in settings.configuration.warnings { logger.warning("configuration: \(warning)") }
+        platform = try await Self.platform(settings, logger)
+        let metricsServer = MetricsServer(
+            host: settings.metrics.host, port: settings.metrics.port, text: { registry.text() },
+            contentType: PrometheusText.contentType, logger: logger)
+        guard let manager = settings.manager else {
+            logger.notice(
+                "this installation runs no builds: BUILD_MANAGER is external, or FEATURE_BUILD_SUPPORT is off")
+            services = [metricsServer]
+            handover = nil
+            return
         }
-        let executors: [any Executor] = locals
-        let attempts = BuildAttemptService(
-            platform, timing: settings.attempts, manager: "\(ProcessInfo.processInfo.hostName):\(settings.listen.port)")
-        let tokens = JobTokens(
-            platform, keys: ServiceKeys(platform: platform, service: "buildman"), audience: settings.hostname)
-        let orchestrator = MemoryOrchestrator(clock: clock)
-        let metrics = BuildMetrics()
-        let supervisor = JobSupervisor(
-            attempts: attempts, logs: DatabaseBuildLogStore(database), orchestrator: orchestrator, clock: clock,
-            timing: settings.jobs, metrics: metrics, logger: logger)
-        let launcher = BuildLauncher(
-            attempts: attempts, supervisor: supervisor, tokens: tokens, executors: executors,
-            addresses: .init(server: settings.hostname, isInsecure: true), clock: clock, metrics: metrics,
-            logger: logger)
-        let service = BuildManagerService(
-            supervisor: supervisor, registration: BuildRegistration(platform, attempts: attempts),
-            assembly: BuildPackAssembly(
-                files: UserFileURLs(cipher: platform.cipher, clock: clock),
-                tokens: tokens,
-                settings: .init(isRegistryInsecure: settings.isRegistryInsecure, allowedPrivateNetworks: []),
-                clock: clock),
-            cachedTags: CachedTag(database: database, clock: clock), tokens: tokens, attempts: attempts,
-            metrics: metrics, clock: clock, logger: logger)
-        handover = JobHandover(attempts: attempts, supervisor: supervisor, executors: executors, logger: logger)
+        let parts = await Parts(settings, manager, platform, logger)
+        handover = parts.handover
         // Stopped from the end on: first nothing new is claimed, then builders are given back, then agents are let go.
-        services = [
-            AgentServer(
-                service, host: settings.listen.host, port: settings.listen.port, security: .plaintext, logger: logger),
-            JobEvents(
-                supervisor: supervisor, orchestrator: orchestrator, executors: executors, clock: clock,
-                reapInterval: .seconds(60), logger: logger),
-            handover,
-            CancellationWatch(
-                database: database, supervisor: supervisor, clock: clock, pollInterval: settings.pollInterval,
-                logger: logger),
-            SchedulingLoop(
-                database: database, attempts: attempts, launcher: launcher, clock: clock, capacity: settings.capacity,
-                pollInterval: settings.pollInterval, logger: logger),
-        ]
+        services =
+            [metricsServer, parts.server, parts.events, parts.handover, parts.cancellations, parts.scheduling]
     }
 
     /// Serves until SIGTERM or SIGINT.
     func serve() async throws {
-        try await handover.takeOver()
+        try await handover?.takeOver()
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(30)
@@ -89,14 +53,102 @@ struct Composition: Sendable {
         await platform.database.close()
     }
 
-    private static func database(_ settings: Settings, _ logger: Logger) async throws -> any Database {
+    private static func platform(_ settings: Settings, _ logger: Logger) async throws -> Platform {
+        try FileManager.default.createDirectory(
+            atPath: settings.configuration.dataDirectory, withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700])
+        let secrets = try await InstanceSecrets.wait(for: settings.configuration, clock: .system) { path in
+            logger.notice("waiting for RegistryLite to make \(path)")
+        }
         let database = try settings.openDatabase(logger: logger)
-        var hasSaidSo = false
-        while !(try await migrator.isCurrent(database)) {
-            if !hasSaidSo { logger.notice("waiting for RegistryLite to make the database's schema") }
-            hasSaidSo = true
+        try await waitForSchema(of: database, logger)
+        // Builders fetch their files from RegistryLite: this program touches no stored object.
+        return Platform(
+            database: database, objects: MemoryStore(location: "none"),
+            cipher: FieldCipher(secret: secrets.databaseSecretKey, randomness: .system),
+            passwords: PasswordHasher(randomness: .system), logger: logger)
+    }
+
+    /// Waits as long as it takes: RegistryLite may be starting, and so may the database.
+    private static func waitForSchema(of database: any Database, _ logger: Logger) async throws {
+        var said = ""
+        while true {
+            var reason = "waiting for RegistryLite to make the database's schema"
+            do { if try await migrator.isCurrent(database) { return } } catch let error as DatabaseError
+                where error.kind == .unreachable
+            {
+                reason = "waiting for the database: \(error.message)"
+            }
+            if reason != said { logger.notice("\(reason)") }
+            said = reason
             try await WallClock.system.sleep(for: .milliseconds(200))
         }
-        return database
+    }
+
+    /// What a manager consists of.
+    private struct Parts {
+        let server: AgentServer
+        let events: JobEvents
+        let handover: JobHandover
+        let cancellations: CancellationWatch
+        let scheduling: SchedulingLoop
+
+        init(_ settings: Settings, _ manager: BuildManagerSettings, _ platform: Platform, _ logger: Logger) async {
+            let (clock, database) = (platform.clock, platform.database)
+            let configuration = settings.configuration
+            let executors = await Self.executors(settings, manager, clock, logger)
+            let attempts = BuildAttemptService(
+                platform, timing: settings.attemptTiming,
+                manager: "\(ProcessInfo.processInfo.hostName):\(settings.listen.port)")
+            let tokens = JobTokens(
+                platform, keys: ServiceKeys(platform: platform, service: "buildman"), audience: "buildman")
+            let orchestrator = MemoryOrchestrator(clock: clock)
+            let metrics = BuildMetrics()
+            let supervisor = JobSupervisor(
+                attempts: attempts, logs: DatabaseBuildLogStore(database), orchestrator: orchestrator, clock: clock,
+                timing: settings.jobTiming, metrics: metrics, logger: logger)
+            let assembly = BuildPackAssembly(
+                files: UserFileURLs(cipher: platform.cipher, clock: clock), tokens: tokens,
+                settings: .init(
+                    isRegistryInsecure: settings.isRegistryInsecure,
+                    allowedPrivateNetworks: configuration.security.allowedPrivateNetworks.map { "\($0)" }),
+                clock: clock)
+            server = AgentServer(
+                BuildManagerService(
+                    supervisor: supervisor, registration: BuildRegistration(platform, attempts: attempts),
+                    assembly: assembly, cachedTags: CachedTag(database: database, clock: clock), tokens: tokens,
+                    attempts: attempts, metrics: metrics, clock: clock, logger: logger),
+                host: settings.listen.host, port: settings.listen.port, security: settings.transportSecurity,
+                logger: logger)
+            events = JobEvents(
+                supervisor: supervisor, orchestrator: orchestrator, executors: executors, clock: clock,
+                reapInterval: Composition.reapInterval, logger: logger)
+            handover = JobHandover(attempts: attempts, supervisor: supervisor, executors: executors, logger: logger)
+            cancellations = CancellationWatch(
+                database: database, supervisor: supervisor, clock: clock, pollInterval: manager.timing.queuePollPeriod,
+                logger: logger)
+            scheduling = SchedulingLoop(
+                database: database, attempts: attempts,
+                launcher: BuildLauncher(
+                    attempts: attempts, supervisor: supervisor, tokens: tokens, executors: executors,
+                    agentsAreInsecure: !configuration.builds.agentsDialTLS, clock: clock, metrics: metrics,
+                    logger: logger),
+                clock: clock, capacity: manager.maximumBuilders, pollInterval: manager.timing.queuePollPeriod,
+                logger: logger)
+        }
+
+        /// In the configured order; what keeps one from working is said now, and again whenever a build meets it.
+        private static func executors(
+            _ settings: Settings, _ manager: BuildManagerSettings, _ clock: WallClock, _ logger: Logger
+        ) async -> [any Executor] {
+            var executors: [any Executor] = []
+            for executor in manager.executors {
+                guard case .local(let local) = executor.kind else { continue }
+                let built = LocalExecutor(settings.local(executor, local), clock: clock, logger: logger)
+                for problem in await built.problems() { logger.error("executor \(executor.name): \(problem)") }
+                executors.append(built)
+            }
+            return executors
+        }
     }
 }

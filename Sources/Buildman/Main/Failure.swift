@@ -1,7 +1,8 @@
 import ArgumentParser
 import Domain
 import Foundation
-import ObjectStorage
+import NIOCore
+import RegistryCore
 import SQL
 
 /// Why a command ends without having done its work: a sentence for standard error and an exit code.
@@ -33,10 +34,18 @@ struct Failure: Error {
         switch error {
         case let failure as Failure: failure
         case let error as RegistryError: Failure(error.message)
+        case let problems as ConfigurationProblems: Failure(problems.description, .configuration)
+        case let failure as InstanceSecrets.Failure: Failure(failure.description, .configuration)
         case let error as DatabaseError where error.kind == .foreignSchema: Failure(error.message, .configuration)
         case let error as ObjectStorageError:
             Failure(error.message, error.kind == .foreign ? .configuration : .failed)
         case let error as DatabaseError: Failure("The database failed: \(error.message)")
+        case let error as IOError where error.errnoCode == EADDRINUSE:
+            Failure(
+                "An address is in use by another program: choose another with --listen or --metrics, or stop that program."
+            )
+        case let error as IOError where error.errnoCode == EADDRNOTAVAIL || error.errnoCode == EACCES:
+            Failure("An address can't be served on: \(error.description)")
         default: Failure(String(describing: error))
         }
     }

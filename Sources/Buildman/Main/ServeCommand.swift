@@ -1,5 +1,7 @@
 import ArgumentParser
 import Logging
+import Metrics
+import Telemetry
 
 /// `Buildman serve`: runs until SIGTERM or SIGINT.
 struct ServeCommand: AsyncParsableCommand {
@@ -23,9 +25,17 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Failure.exiting {
+            let format = try logFormat.map { text in
+                guard let format = LogFormat(rawValue: text) else {
+                    throw Failure("--log-format must be text or json, not \(text).", .usage)
+                }
+                return format
+            }
             let settings = try Settings(self)
-            let logger = Logger(label: "Buildman")
-            let composition = try await Composition(settings, logger: logger)
+            (format ?? .text).bootstrap(level: settings.logLevel)
+            let metrics = PrometheusRegistry(help: BuildMetrics.help)
+            MetricsSystem.bootstrap(metrics)
+            let composition = try await Composition(settings, metrics: metrics, logger: settings.logger)
             try await composition.serve()
         }
     }

@@ -1,87 +1,131 @@
-import Domain
 import Foundation
+import GRPCNIOTransportHTTP2Posix
 import Logging
 import PostgresDriver
 import RegistryCore
 import SQL
 import SQLiteDriver
 
-/// What the program starts with: the defaults without a configuration file, the environment, and the command line.
+/// What the program starts with: the configuration, and what the command line says beside it.
 struct Settings: Sendable {
-    let listen: Address
-    let metrics: Address
-    let dataDirectory: String
-    let databaseURI: String
-    /// BUILDMAN_HOSTNAME: what builders dial.
-    let hostname: String
-    /// PREFERRED_URL_SCHEME is http: builders reach the registry without TLS.
-    let isRegistryInsecure: Bool
-    let capacity: Int
-    let pollInterval: Duration
-    let attempts: BuildAttemptService.Timing
-    let jobs: JobStateMachine.Timing
-    let executors: [LocalExecutor.Settings]
+    let configuration: Configuration
+    let listen: ListenAddress
+    let metrics: ListenAddress
+    /// The build manager of the configuration; nil: this installation runs no builds here.
+    let manager: BuildManagerSettings?
+    /// BUILDMAN_HOSTNAME of the environment, which wins over every key.
+    private let environmentHostname: String?
 
-    init(_ options: ServeCommand) throws {
-        let environment = ProcessInfo.processInfo.environment
-        listen = try Address(options.listen ?? "127.0.0.1:50051", option: "--listen")
-        metrics = try Address(options.metrics ?? "127.0.0.1:9092", option: "--metrics")
-        dataDirectory = URL(fileURLWithPath: options.dataDir ?? "data").standardizedFileURL.path
-        databaseURI = "sqlite:///" + dataDirectory + "/registry.db"
-        hostname = environment["BUILDMAN_HOSTNAME"] ?? listen.reachable
-        isRegistryInsecure = true
-        capacity = 1
-        pollInterval = .seconds(10)
-        attempts = BuildAttemptService.Timing()
-        jobs = JobStateMachine.Timing()
-        executors = [
-            LocalExecutor.Settings(
-                command: BuilderCommand.Settings(
-                    program: environment["BUILDER_BINARY_LOCATION"] ?? Self.agentBesideThisProgram),
-                base: BuilderRooms.defaultBase(dataDirectory: dataDirectory), dataDirectory: dataDirectory)
-        ]
-        guard listen.isLoopback else {
-            throw Failure(
-                "The local executor runs builds on this machine, so it does not serve beyond loopback: listen on "
-                    + "127.0.0.1, or set LOCAL_EXECUTOR_TRUSTED: true if you trust whoever may build.", .configuration)
+    /// Errors: ``Failure`` for bad usage and for what this program can't do; `ConfigurationProblems`.
+    init(_ options: ServeCommand, environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+        listen = try ListenAddress(options.listen ?? "127.0.0.1:50051", option: "--listen")
+        environmentHostname = environment["BUILDMAN_HOSTNAME"].flatMap { $0.isEmpty ? nil : $0 }
+        metrics = try ListenAddress(options.metrics ?? "127.0.0.1:9092", option: "--metrics")
+        configuration = try ConfigurationLoader(
+            audience: .buildman, option: options.config,
+            dataDirectory: URL(fileURLWithPath: options.dataDir ?? "data").standardizedFileURL.path,
+            environment: environment
+        ).load()
+        manager = configuration.features.buildSupport ? configuration.builds.manager : nil
+        if let manager { try refuseWhatIsNotThere(manager) }
+    }
+
+    /// What builders dial: BUILDMAN_HOSTNAME, else the site's host with this program's port.
+    func hostname(of executor: ExecutorSettings) -> String {
+        if let named = environmentHostname ?? executor.buildmanHostname ?? configuration.builds.buildmanHostname {
+            return named
+        }
+        return "\(configuration.server.host):\(listen.port)"
+    }
+
+    /// Builders reach the registry without TLS.
+    var isRegistryInsecure: Bool { configuration.server.scheme == .http }
+
+    var attemptTiming: BuildAttemptService.Timing {
+        var timing = BuildAttemptService.Timing()
+        guard let manager else { return timing }
+        let setup = manager.executors.map { $0.setupTime ?? manager.timing.setupTimeout }.max()
+        timing.reservation = (setup ?? manager.timing.setupTimeout) + manager.timing.setupLeeway
+        timing.perHeartbeat = manager.timing.claimExtension
+        timing.maximum = manager.timing.maximumBuildTime
+        timing.retryDelay = manager.timing.incompleteRetryDelay
+        timing.startDelay = manager.timing.executorRetryDelay
+        return timing
+    }
+
+    var jobTiming: JobStateMachine.Timing {
+        var timing = JobStateMachine.Timing()
+        guard let manager else { return timing }
+        timing.silence = manager.timing.heartbeatTimeout
+        timing.renewal = min(timing.renewal, manager.timing.claimExtension / 4)
+        return timing
+    }
+
+    /// How this program itself listens.
+    var transportSecurity: HTTP2ServerTransport.Posix.TransportSecurity {
+        guard configuration.server.servesTLS, let files = configuration.server.certificate else { return .plaintext }
+        return .tls(
+            certificateChain: [.file(path: files.certificate, format: .pem)],
+            privateKey: .file(path: files.key, format: .pem))
+    }
+
+    func local(_ executor: ExecutorSettings, _ local: LocalExecutorSettings) -> LocalExecutor.Settings {
+        LocalExecutor.Settings(
+            name: executor.name,
+            rule: ExecutorSelection.Rule(
+                minimumRetryThreshold: executor.minimumRetries, namespaceWhitelist: executor.allowedNamespaces,
+                stagedRollout: executor.stagedRollout),
+            setupTime: executor.setupTime ?? manager?.timing.setupTimeout ?? .seconds(500),
+            server: hostname(of: executor),
+            command: BuilderCommand.Settings(
+                program: local.program ?? Self.agentBesideThisProgram, runtime: executor.containerRuntime.rawValue,
+                isolation: local.isolation,
+                certificatePath: configuration.builds.agentsDialTLS
+                    ? configuration.server.certificate?.certificate : nil, isDebug: executor.keepsBuilders),
+            base: BuilderRooms.defaultBase(dataDirectory: configuration.dataDirectory),
+            dataDirectory: configuration.dataDirectory)
+    }
+
+    /// The logger of the whole program, at the level of LOGGING_LEVEL.
+    var logger: Logger {
+        var logger = Logger(label: "Buildman")
+        logger.logLevel = logLevel
+        return logger
+    }
+
+    var logLevel: Logger.Level { Logger.Level(rawValue: configuration.server.logLevel) ?? .info }
+
+    func openDatabase(logger: Logger) throws -> any Database {
+        switch configuration.database.uri {
+        case .sqlite(let path): return try SQLiteDatabase(path: path, logger: logger)
+        case .postgresql(let url):
+            return try PostgresDatabase(url: url, poolSize: configuration.database.poolSize, logger: logger)
         }
     }
 
-    func openDatabase(logger: Logger) throws -> any Database {
-        guard databaseURI.hasPrefix("sqlite:///") else { return try PostgresDatabase(url: databaseURI, logger: logger) }
-        return try SQLiteDatabase(path: String(databaseURI.dropFirst("sqlite:///".count)), logger: logger)
+    private func refuseWhatIsNotThere(_ manager: BuildManagerSettings) throws {
+        if case .redis = manager.orchestrator {
+            throw Failure(
+                "This version keeps the state of running builds in memory: write ORCHESTRATOR: {MEM_CONFIG: {}}.",
+                .configuration)
+        }
+        for executor in manager.executors {
+            guard case .local = executor.kind else {
+                throw Failure(
+                    "The executor \(executor.name) is of a kind that this version does not start: use EXECUTOR: popen.",
+                    .configuration)
+            }
+        }
+        guard listen.isLoopback || configuration.builds.isLocalExecutorTrusted else {
+            throw Failure(
+                "The local executor runs builds on this machine, so Buildman does not serve beyond loopback: listen on "
+                    + "127.0.0.1, or set LOCAL_EXECUTOR_TRUSTED: true if you trust everybody who may build.",
+                .configuration)
+        }
     }
 
     private static var agentBesideThisProgram: String {
         let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         return URL(fileURLWithPath: program).deletingLastPathComponent().appending(path: "BuilderAgent").path
-    }
-
-    /// An address to serve on.
-    struct Address: Sendable, Hashable {
-        let host: String
-        let port: Int
-
-        init(_ text: String, option: String) throws {
-            guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-                (0...65_535).contains(port), colon > text.startIndex
-            else { throw Failure("\(option) must be HOST:PORT, not \(text).", .usage) }
-            let host = text[..<colon].trimmingCharacters(in: ["[", "]"])
-            self.host = host == "localhost" ? "127.0.0.1" : host
-            self.port = port
-        }
-
-        var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" }
-
-        /// What a client of this machine dials.
-        private var dialed: String {
-            switch host {
-            case "0.0.0.0": "127.0.0.1"
-            case "::": "[::1]"
-            default: host.contains(":") ? "[\(host)]" : host
-            }
-        }
-
-        var reachable: String { "\(dialed):\(port)" }
     }
 }

@@ -4,6 +4,15 @@ import Metrics
 
 /// What build managers count. Names and labels are Quay's. Source: Quay 6.13.
 struct BuildMetrics: Sendable {
+    /// What each metric means, for the text format.
+    static let help = [
+        "quay_build_fallback_total": "Builds passed on to an executor further down the list",
+        "quay_build_ack_duration_seconds": "From the launch of a builder to its registration",
+        "quay_build_duration_seconds": "From the launch of a builder to the end of its attempt",
+        "quay_build_queue_duration_seconds": "From the request of a build to its launch",
+        "quay_build_start_duration_seconds": "How long executors take to start a builder",
+    ]
+
     /// A build was passed on because too few launches are left for this executor.
     func fellBack(_ executor: String) {
         Counter(label: "quay_build_fallback_total", dimensions: [("executor", executor)]).increment()

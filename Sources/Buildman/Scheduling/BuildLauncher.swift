@@ -6,14 +6,6 @@ import Runtime
 
 /// Starts the builder of a claimed build on the first executor that may and can.
 struct BuildLauncher: Sendable {
-    /// Where builders find this manager and their registry.
-    struct Addresses: Sendable {
-        /// BUILDMAN_HOSTNAME, given to agents verbatim.
-        var server: String
-        /// Agents dial this manager and the registry without TLS.
-        var isInsecure: Bool
-    }
-
     /// How much longer than an executor's setup time a claim and a registration token last.
     static let leeway: Duration = .seconds(30)
 
@@ -22,7 +14,8 @@ struct BuildLauncher: Sendable {
     let tokens: JobTokens
     /// In the configured order.
     let executors: [any Executor]
-    let addresses: Addresses
+    /// Agents dial this manager without TLS.
+    let agentsAreInsecure: Bool
     let clock: WallClock
     let metrics: BuildMetrics
     let logger: Logger
@@ -61,7 +54,7 @@ struct BuildLauncher: Sendable {
         let launch = BuilderLaunch(
             key: attempt.key,
             registrationToken: try await tokens.issue(.registration, for: attempt.key, until: begun + lifetime),
-            server: addresses.server, isInsecure: addresses.isInsecure, registryHostname: job.build.config.registry)
+            server: executor.server, isInsecure: agentsAreInsecure, registryHostname: job.build.config.registry)
         // Watched before it starts: a quick builder registers before its executor comes back.
         try await supervisor.begin(attempt, on: executor)
         let executionID: String

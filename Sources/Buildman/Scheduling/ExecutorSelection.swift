@@ -8,7 +8,7 @@ struct ExecutorSelection: Sendable {
         /// Skipped when fewer launches than this are left after the current one (MINIMUM_RETRY_THRESHOLD).
         var minimumRetryThreshold = 0
         /// Namespaces that may always use it (NAMESPACE_WHITELIST).
-        var namespaceWhitelist: [String]?
+        var namespaceWhitelist: Set<String>?
         /// The share of the other namespaces that may, from 0 to 1 (STAGED_ROLLOUT).
         var stagedRollout: Double?
     }

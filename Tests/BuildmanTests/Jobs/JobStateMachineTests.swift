@@ -26,11 +26,14 @@ import Testing
         var machine = Self.launched()
         #expect(machine.nextLook == Self.after(500))
         let registered = machine.handle(.registered, at: Self.after(10))
-        #expect(registered == .init(isAccepted: true, actions: [.watch(until: Self.after(70)), .renewLease]))
-        // The lease is not written at each of many signs.
+        #expect(registered == .init(isAccepted: true, actions: [.watch(until: Self.after(70))]))
         #expect(
             machine.handle(.heartbeat, at: Self.after(12))
-                == .init(isAccepted: true, actions: [.watch(until: Self.after(72))]))
+                == .init(isAccepted: true, actions: [.watch(until: Self.after(72)), .renewLease]))
+        // The lease is not written at each of many signs.
+        #expect(
+            machine.handle(.heartbeat, at: Self.after(14))
+                == .init(isAccepted: true, actions: [.watch(until: Self.after(74))]))
         #expect(machine.handle(.log, at: Self.after(30)).actions.contains(.renewLease))
         #expect(machine.handle(.phase(.building), at: Self.after(31)).actions.contains(.storePhase(.building)))
         #expect(Self.outcome(machine.handle(.phase(.complete), at: Self.after(60))) == .complete)

@@ -8,6 +8,8 @@ struct BuilderCommand: Sendable, Hashable {
         var program: String
         /// CONTAINER_RUNTIME.
         var runtime = "buildah"
+        /// BUILDAH_ISOLATION; nil: what suits the walls.
+        var isolation: String?
         /// A PEM file with the authorities that agents trust for this manager; nil for the machine's own.
         var certificatePath: String?
         /// DEBUG.
@@ -24,7 +26,8 @@ struct BuilderCommand: Sendable, Hashable {
             "TOKEN": launch.registrationToken, "SERVER": launch.server, "BUILD_UUID": launch.key.buildUUID,
             "REGISTRY_HOSTNAME": launch.registryHostname, "CONTAINER_RUNTIME": settings.runtime,
             // chroot isolation is no wall by itself: only where the builder stands behind others.
-            "BUILDAH_ISOLATION": isBehindWalls ? "chroot" : "oci", "HOME": home, "TMPDIR": "\(home)/tmp",
+            "BUILDAH_ISOLATION": settings.isolation ?? (isBehindWalls ? "chroot" : "oci"), "HOME": home,
+            "TMPDIR": "\(home)/tmp",
             "XDG_RUNTIME_DIR": "\(home)/run", "LANG": "C.UTF-8",
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         ]

@@ -16,6 +16,8 @@ actor LocalExecutor: Executor {
         var name = "local"
         var rule = ExecutorSelection.Rule()
         var setupTime: Duration = .seconds(500)
+        /// What its builders dial.
+        var server = "127.0.0.1:50051"
         var command: BuilderCommand.Settings
         /// Holds the folders of builders.
         var base: String
@@ -28,6 +30,7 @@ actor LocalExecutor: Executor {
     nonisolated let name: String
     nonisolated let rule: ExecutorSelection.Rule
     nonisolated let setupTime: Duration
+    nonisolated let server: String
     nonisolated let stopsWithManager = true
     nonisolated let ends: AsyncStream<BuilderEnd>
 
@@ -47,6 +50,7 @@ actor LocalExecutor: Executor {
         self.name = settings.name
         self.rule = settings.rule
         self.setupTime = settings.setupTime
+        self.server = settings.server
         self.isBehindWalls = getuid() == 0
         self.rooms = BuilderRooms(
             base: settings.base, owner: isBehindWalls ? BuilderUser(named: settings.user) : nil)

@@ -23,6 +23,11 @@ struct LocalReadiness: Sendable {
                 "\(settings.runtime) is not installed, and the local executor builds with it: "
                     + "run scripts/install-packages run, or apt-get install \(Self.package(of: settings.runtime)).")
         }
+        if !isBehindWalls, settings.isolation == "chroot" {
+            problems.append(
+                "BUILDAH_ISOLATION: chroot is no wall by itself, and only root can build others: leave it out, or run "
+                    + "Buildman as root.")
+        }
         if isBehindWalls {
             problems += await wallProblems()
         } else {
