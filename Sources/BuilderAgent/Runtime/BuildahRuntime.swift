@@ -14,7 +14,7 @@ struct BuildahRuntime: ContainerRuntime {
     func check() async throws { try await commands.check(command(["version"])) }
 
     func pull(_ image: ImageReference, log: BuildOutput) async throws {
-        try await commands.perform(pullCommand(image), failing: .cannotPullBaseImage, attempts: 3, log: log)
+        try await commands.perform(pullCommand(image), failing: .cannotPullBaseImage, log: log)
     }
 
     func build(_ order: BuildOrder, log: BuildOutput) async throws -> String {
@@ -23,20 +23,20 @@ struct BuildahRuntime: ContainerRuntime {
     }
 
     func push(_ imageID: String, to target: ImageReference, log: BuildOutput) async throws {
-        try await commands.perform(pushCommand(imageID, to: target), failing: .pushIssue, attempts: 3, log: log)
+        try await commands.perform(pushCommand(imageID, to: target), failing: .pushIssue, log: log)
     }
 
     func cleanUp() async {
         await commands.tidy(command(["rm", "--all"]))
         await commands.tidy(command(["rmi", "--all", "--force"]))
-        // Files of a rootless storage belong to other user ids: they can be removed only from inside its namespace.
-        await commands.tidy(command(["unshare", "rm", "-rf", "--", storage.root, storage.runRoot]))
+        await storage.remove(with: commands) { command(["unshare"] + $0) }
     }
 
     func pullCommand(_ image: ImageReference) -> Command {
         command([
             "pull", "--authfile", files.pullLogins.path, "--signature-policy", files.policy.path, "--policy",
-            "always", "--retry", "0", "docker://\(image.pullText)",
+            // Tried three times in all, but only what may get better by itself.
+            "always", "--retry", "2", "--retry-delay", "1s", "docker://\(image.pullText)",
         ])
     }
 
@@ -57,8 +57,8 @@ struct BuildahRuntime: ContainerRuntime {
 
     func pushCommand(_ imageID: String, to target: ImageReference) -> Command {
         command([
-            "push", "--authfile", files.pushLogins.path, "--signature-policy", files.policy.path, "--retry", "0",
-            imageID, "docker://\(target.text)",
+            "push", "--authfile", files.pushLogins.path, "--signature-policy", files.policy.path, "--retry", "2",
+            "--retry-delay", "1s", imageID, "docker://\(target.text)",
         ])
     }
 
@@ -79,6 +79,17 @@ struct RuntimeStorage: Sendable, Hashable {
     let runRoot: String
     /// nil: what the machine's storage.conf or the environment says.
     let driver: String?
+
+    /// Removes both folders; `unshare` makes a command that runs in the runtime's user namespace.
+    func remove(with commands: RuntimeCommands, unshare: ([String]) -> Command) async {
+        let removal = ["rm", "-rf", "--", root, runRoot]
+        if geteuid() == 0 {
+            await commands.tidy(Command("rm", Array(removal.dropFirst()), environment: unshare([]).environment))
+        } else {
+            // Files of a rootless storage belong to other user ids: only inside its namespace can they be removed.
+            await commands.tidy(unshare(removal))
+        }
+    }
 }
 
 /// The file into which a runtime writes the id of the image that it built.

@@ -50,16 +50,16 @@ struct CommandRunner: Sendable {
                     }
                     group.addTask {
                         // The group is torn down before the error leaves, so that the reader sees the end.
-                        do { try await enforce(limits, on: command.program, watch: watch, started: started) } catch {
-                            await execution.teardown(using: teardown)
-                            throw error
-                        }
+                        let error = try await passedLimit(limits, of: command.program, watch, since: started)
+                        watch.judge(error)
+                        await execution.teardown(using: teardown)
                     }
                     defer { group.cancelAll() }
                     try await group.next()
                 }
             }
             try Task.checkCancellation()
+            if let error = watch.verdict { throw error }
             return CommandResult(status: CommandResult.Status(result.terminationStatus), tail: watch.tail)
         } catch let error as SubprocessError {
             try Task.checkCancellation()
@@ -87,18 +87,18 @@ struct CommandRunner: Sendable {
         }
     }
 
-    /// Returns never, unless cancelled; throws when a limit is passed.
-    private func enforce(
-        _ limits: Limits, on program: String, watch: OutputWatch, started: ContinuousClock.Instant
-    ) async throws {
+    /// Waits until `program` passes one of its limits; throws only `CancellationError`.
+    private func passedLimit(
+        _ limits: Limits, of program: String, _ watch: OutputWatch, since started: ContinuousClock.Instant
+    ) async throws -> CommandError {
         while true {
             try await clock.sleep(for: .seconds(1))
             let now = ContinuousClock.now
             if let idle = limits.idle, now - watch.lastOutput > idle {
-                throw CommandError.silent(program: program, limit: idle)
+                return .silent(program: program, limit: idle)
             }
             if let total = limits.total, now - started > total {
-                throw CommandError.overdue(program: program, limit: total)
+                return .overdue(program: program, limit: total)
             }
         }
     }
@@ -107,16 +107,20 @@ struct CommandRunner: Sendable {
 /// What one program printed lately.
 private final class OutputWatch: Sendable {
     private static let tailLines = 40
-    private let state: Mutex<(lastOutput: ContinuousClock.Instant, tail: [String])>
+    private let state: Mutex<(lastOutput: ContinuousClock.Instant, tail: [String], verdict: CommandError?)>
 
     init(since start: ContinuousClock.Instant) {
-        state = Mutex((start, []))
+        state = Mutex((start, [], nil))
     }
 
     var lastOutput: ContinuousClock.Instant { state.withLock { $0.lastOutput } }
     var tail: [String] { state.withLock { $0.tail } }
+    /// The limit that the program passed.
+    var verdict: CommandError? { state.withLock { $0.verdict } }
 
     func touch() { state.withLock { $0.lastOutput = .now } }
+
+    func judge(_ error: CommandError) { state.withLock { $0.verdict = error } }
 
     func note(_ line: String) {
         state.withLock { state in

@@ -14,7 +14,7 @@ struct PodmanRuntime: ContainerRuntime {
     func check() async throws { try await commands.check(command(["version"])) }
 
     func pull(_ image: ImageReference, log: BuildOutput) async throws {
-        try await commands.perform(pullCommand(image), failing: .cannotPullBaseImage, attempts: 3, log: log)
+        try await commands.perform(pullCommand(image), failing: .cannotPullBaseImage, log: log)
     }
 
     func build(_ order: BuildOrder, log: BuildOutput) async throws -> String {
@@ -23,12 +23,12 @@ struct PodmanRuntime: ContainerRuntime {
     }
 
     func push(_ imageID: String, to target: ImageReference, log: BuildOutput) async throws {
-        try await commands.perform(pushCommand(imageID, to: target), failing: .pushIssue, attempts: 3, log: log)
+        try await commands.perform(pushCommand(imageID, to: target), failing: .pushIssue, log: log)
     }
 
     func cleanUp() async {
         await commands.tidy(command(["rmi", "--all", "--force"]))
-        await commands.tidy(command(["unshare", "rm", "-rf", "--", storage.root, storage.runRoot]))
+        await storage.remove(with: commands) { command(["unshare"] + $0) }
     }
 
     func pullCommand(_ image: ImageReference) -> Command {

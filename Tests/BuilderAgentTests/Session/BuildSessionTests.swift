@@ -164,12 +164,12 @@ import Testing
             for await _ in gate { break }
             for number in 1...50 { await log.write("after \(number)") }
         }
-        let port = try FreePort.find()
-        let session = Task { try await farm.session(port: port, runtime) }
-        defer { session.cancel() }
-        try await manager.serve(port: port) { _ in
+        let (port, session) = try await manager.serve { port in
+            let session = Task { try await farm.session(port: port, runtime) }
             try await Self.wait { manager.memory.lines.count >= 50 && manager.memory.heartbeats >= 2 }
+            return (port, session)
         }
+        defer { session.cancel() }
         let beats = manager.memory.heartbeats
         open.yield()
         let ending = try await manager.serve(port: port) { _ in

@@ -142,16 +142,25 @@ extension FakeManager {
         port: Int = 0, security: HTTP2ServerTransport.Posix.TransportSecurity = .plaintext,
         _ body: @Sendable (_ port: Int) async throws -> Result
     ) async throws -> Result {
-        let transport = HTTP2ServerTransport.Posix(
-            address: .ipv4(host: "127.0.0.1", port: port), transportSecurity: security)
-        let server = GRPCServer(transport: transport, services: [self])
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await server.serve() }
-            let bound = try #require(try await server.listeningAddress?.ipv4?.port)
-            let result = try await body(bound)
-            // Without grace: streams break as when a manager is killed.
-            group.cancelAll()
-            return result
+        while true {
+            let transport = HTTP2ServerTransport.Posix(
+                address: .ipv4(host: "127.0.0.1", port: port), transportSecurity: security)
+            let server = GRPCServer(transport: transport, services: [self])
+            let result = try await withThrowingTaskGroup(of: Void.self) { group -> Result? in
+                group.addTask { try await server.serve() }
+                let bound: Int
+                do { bound = try #require(try await server.listeningAddress?.ipv4?.port) } catch {
+                    // A port of before may still be closing.
+                    guard port != 0 else { throw error }
+                    return nil
+                }
+                let result = try await body(bound)
+                // Without grace: streams break as when a manager is killed.
+                group.cancelAll()
+                return result
+            }
+            if let result { return result }
+            try await WallClock.system.sleep(for: .milliseconds(20))
         }
     }
 }
