@@ -40,7 +40,7 @@ struct BuildSession: Sendable {
             return .rejected(rejected.description)
         } catch let failure as BuildFailure {
             // Nobody to tell: without a job token no call is accepted.
-            return .abandoned(failure.message)
+            return .abandoned(failure.cause ?? failure.message)
         } catch { return .abandoned("\(error)") }
         var logger = logger
         logger[metadataKey: "build"] = "\(pack.buildID)"
@@ -84,7 +84,10 @@ struct BuildSession: Sendable {
                 case .uploadEnded(.drained): break
                 case .uploadEnded(.refused(let reason)): ending = ending ?? .rejected(reason)
                 case .uploadEnded(.stopped):
-                    ending = ending ?? .abandoned("The log could not be delivered.")
+                    ending =
+                        ending
+                        ?? .abandoned(
+                            Task.isCancelled ? "The agent was told to stop." : "The log could not be delivered.")
                 }
                 // Whatever still runs has no purpose any more; the group waits until it has stopped.
                 group.cancelAll()

@@ -1,5 +1,7 @@
+import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
+import WebRequests
 
 /// How the agent dials its manager.
 enum ManagerTransport {
@@ -11,16 +13,49 @@ enum ManagerTransport {
         config.backoff = .init(initial: .milliseconds(200), max: .seconds(2), multiplier: 1.6, jitter: 0.2)
         config.connection.maxIdleTime = nil
         return try HTTP2ClientTransport.Posix(
-            target: .dns(host: server.host, port: server.port), transportSecurity: security(transport), config: config)
+            target: target(server), transportSecurity: try security(transport), config: config)
+    }
+
+    /// An address isn't looked up: as a name it would be sent to the server as one, which TLS forbids.
+    private static func target(_ server: AgentConfiguration.Server) -> any ResolvableTarget {
+        switch IPAddress(server.host) {
+        case .v4: .ipv4(address: server.host, port: server.port)
+        case .v6: .ipv6(address: server.host, port: server.port)
+        case nil: .dns(host: server.host, port: server.port)
+        }
+    }
+
+    /// TLS_CERT_PATH can't be used.
+    struct BadCertificates: Error, CustomStringConvertible {
+        let description: String
     }
 
     private static func security(
         _ transport: AgentConfiguration.Transport
-    ) -> HTTP2ClientTransport.Posix.TransportSecurity {
+    ) throws -> HTTP2ClientTransport.Posix.TransportSecurity {
         switch transport {
-        case .plainText: .plaintext
-        case .tls(nil): .tls
-        case .tls(.some(let path)): .tls { $0.trustRoots = .certificates([.file(path: path, format: .pem)]) }
+        case .plainText: return .plaintext
+        case .tls(nil): return .tls
+        case .tls(.some(let path)):
+            let roots = try certificates(path)
+            return .tls { $0.trustRoots = .certificates(roots) }
         }
+    }
+
+    /// Every certificate of a PEM file: a bundle may hold several.
+    private static func certificates(_ path: String) throws -> [TLSConfig.CertificateSource] {
+        let text: String
+        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
+            throw BadCertificates(description: "TLS_CERT_PATH: the file \(path) can't be read.")
+        }
+        let end = "-----END CERTIFICATE-----"
+        let blocks = text.components(separatedBy: end).dropLast().compactMap { part -> TLSConfig.CertificateSource? in
+            guard let begin = part.range(of: "-----BEGIN CERTIFICATE-----") else { return nil }
+            return .bytes(Array((part[begin.lowerBound...] + end + "\n").utf8), format: .pem)
+        }
+        guard !blocks.isEmpty else {
+            throw BadCertificates(description: "TLS_CERT_PATH: the file \(path) holds no certificate in PEM.")
+        }
+        return blocks
     }
 }

@@ -50,8 +50,10 @@ struct Farm: Sendable {
         try await manager.serve { try await session(port: $0, runtime) }
     }
 
-    func session(port: Int, _ runtime: any ContainerRuntime) async throws -> BuildSession.Ending {
-        let transport = try ManagerTransport.make(.init(host: "127.0.0.1", port: port), .plainText)
+    func session(
+        port: Int, _ runtime: any ContainerRuntime, over security: AgentConfiguration.Transport = .plainText
+    ) async throws -> BuildSession.Ending {
+        let transport = try ManagerTransport.make(.init(host: "127.0.0.1", port: port), security)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let quiet = logger
@@ -59,6 +61,7 @@ struct Farm: Sendable {
         return try await withGRPCClient(transport: transport) { client in
             var patience = ManagerConnection.Patience()
             patience.pause = .milliseconds(20)
+            if security != .plainText { patience.dial = .seconds(3) }
             patience.heartbeat = .milliseconds(20)
             let connection = ManagerConnection(
                 stub: BuildmanPb_BuildManager.Client(wrapping: client), patience: patience, clock: .system,
