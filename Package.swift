@@ -181,7 +181,7 @@ let package = Package(
     ]
 )
 
-// Bootstrap 2: a target counts from its first file on (SwiftPM caches this: change the number when a target appears).
+// Bootstrap 3: a target counts from its first file on (SwiftPM caches this: change the number when a target appears).
 let missing = Set(
     package.targets.filter { target in
         let folder = target.path ?? (target.type == .test ? "Tests/\(target.name)" : "Sources/\(target.name)")

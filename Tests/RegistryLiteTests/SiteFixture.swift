@@ -46,7 +46,8 @@ final class SiteFixture: Sendable {
         site.anonymousAccess = anonymousAccess
         change(&site)
         let responder = Composition.responder(
-            services, site: site, pages: PageTokens(secret: "secret of the test pages", randomness: .system))
+            services, site: site, pages: PageTokens(secret: "secret of the test pages", randomness: .system),
+            web: try WebPages(services: services, site: site, share: ShareFolder()))
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let application = Application(
             responder: responder, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),

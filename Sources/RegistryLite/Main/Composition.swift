@@ -20,6 +20,7 @@ struct Composition: Sendable {
     let site: Site
     /// Seals the cursors of paged lists; under SECRET_KEY.
     let pages: PageTokens
+    let web: WebPages
     let logger: Logger
 
     /// Opens and migrates the database.
@@ -40,10 +41,11 @@ struct Composition: Sendable {
         pages = PageTokens(
             secret: settings.configuration.security.pageTokenKey ?? secrets.secretKey, randomness: .system)
         services = Registry(platform: platform, site: try settings.coreSite())
+        web = try WebPages(services: services, site: site, share: ShareFolder())
     }
 
     /// The parts of the site by the first segment of their paths; tests serve the same.
-    static func responder(_ services: Registry, site: Site, pages: PageTokens) -> SiteResponder {
+    static func responder(_ services: Registry, site: Site, pages: PageTokens, web: WebPages) -> SiteResponder {
         let api = APIPipeline(services: services, site: site, pages: pages, routes: Features.routes)
         let sessions = SessionRoutes(services: services, site: site)
         let health = HealthRoutes(
@@ -70,14 +72,14 @@ struct Composition: Sendable {
                 "_internal_ping": { try await health.respond(to: $0, context: $1) },
                 "keys": { try await keys.respond(to: $0, context: $1) },
             ],
-            otherwise: { _, context in APIError.plain("Not Found", status: .notFound, logger: context.logger) })
+            otherwise: { await web.respond(to: $0, context: $1) })
     }
 
     /// Serves until SIGTERM or SIGINT; what is under way then has 30 s to finish.
     func serve() async throws {
         let logger = self.logger
         let application = Application(
-            responder: Self.responder(services, site: site, pages: pages),
+            responder: Self.responder(services, site: site, pages: pages, web: web),
             server: try ServerPlumbing.builder(tls: nil),
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.listenHost, port: settings.listenPort), serverName: nil),
