@@ -44,13 +44,15 @@ let scrolledByUs = 0;
 function setFollow(on) {
   follows = on;
   followButton.setAttribute("aria-pressed", String(on));
-  if (on) showEnd();
 }
 function showEnd() {
   scrolledByUs = performance.now();
   end.scrollIntoView({ block: "end" });
 }
-followButton.addEventListener("click", () => setFollow(!follows));
+followButton.addEventListener("click", () => {
+  setFollow(!follows);
+  if (follows) showEnd();
+});
 addEventListener("scroll", () => {
   if (!follows || performance.now() - scrolledByUs < 250) return;
   if (end.getBoundingClientRect().top > innerHeight + 80) setFollow(false);
@@ -196,5 +198,6 @@ document.addEventListener("page-key", (event) => {
 });
 
 reveal(document);
+// The state stays in view until the first new line comes.
 if (!showTarget() && !isOver()) setFollow(true);
 if (!isOver()) follow();
