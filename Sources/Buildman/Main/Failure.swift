@@ -37,8 +37,6 @@ struct Failure: Error {
         case let problems as ConfigurationProblems: Failure(problems.description, .configuration)
         case let failure as InstanceSecrets.Failure: Failure(failure.description, .configuration)
         case let error as DatabaseError where error.kind == .foreignSchema: Failure(error.message, .configuration)
-        case let error as ObjectStorageError:
-            Failure(error.message, error.kind == .foreign ? .configuration : .failed)
         case let error as DatabaseError: Failure("The database failed: \(error.message)")
         case let error as IOError where error.errnoCode == EADDRINUSE:
             Failure(
