@@ -87,7 +87,8 @@ package final class ChildProcess: Sendable {
             group.addTask {
                 for await _ in output.changes() {
                     if let value = output.look(look) { return value }
-                    if output.exitCode != nil, output.isClosed { return nil }
+                    // What came between the two looks counts.
+                    if output.exitCode != nil, output.isClosed { return output.look(look) }
                 }
                 return nil
             }

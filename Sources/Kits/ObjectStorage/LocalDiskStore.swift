@@ -44,6 +44,7 @@ package struct LocalDiskStore: ObjectStore {
             try file.truncate(to: offset)
             return file
         }
+        defer { file.unlock() }
         try await chunks.inBatches(ofAtMost: Self.batchBytes) { batch in
             try await NIOThreadPool.singleton.runIfActive {
                 for chunk in batch {
@@ -85,6 +86,7 @@ package struct LocalDiskStore: ObjectStore {
             if try LocalFile.size(of: target) == size { return }
             let file = size == 0 ? try LocalFile.openForAppending(source) : try LocalFile.openForReading(source)
             try file.lock()
+            defer { file.unlock() }
             guard try file.size() >= size else {
                 throw ObjectStorageError(.tooShort, "The upload \(upload) holds fewer than \(size) bytes.")
             }

@@ -49,6 +49,9 @@ final class LocalFile: Sendable {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw ObjectStorageError.system("Locking \(path)") }
     }
 
+    /// Lets the next one in at once: the file itself may stay open a little longer than its last use.
+    func unlock() { flock(descriptor, LOCK_UN) }
+
     func size() throws -> Int64 {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw ObjectStorageError.system("Looking at \(path)") }

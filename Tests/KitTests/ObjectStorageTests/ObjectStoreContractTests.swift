@@ -149,6 +149,17 @@ import Testing
         #expect(try Self.bytes(of: await place.store.content(of: key)) == Self.pattern(131_072) + [1])
     }
 
+    @Test("an upload is free again as soon as an append has returned", arguments: Kind.allCases)
+    func isFreeAfterwards(_ kind: Kind) async throws {
+        let place = try await Place(kind)
+        for round in 0..<200 {
+            let upload = try UploadKey(Identifiers.system.uuid())
+            let key = try ObjectKey(area: "blobs", identifier: Identifiers.system.uuid())
+            try await place.store.append(Self.stream([[UInt8(round)]]), to: upload, at: 0) { _ in }
+            try await place.store.commit(upload, size: 1, as: key)
+        }
+    }
+
     @Test("an upload without a byte becomes an empty object", arguments: Kind.allCases)
     func empty(_ kind: Kind) async throws {
         let place = try await Place(kind)

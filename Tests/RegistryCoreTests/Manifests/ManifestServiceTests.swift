@@ -105,7 +105,9 @@ import Testing
         #expect(rows == [[start, start + 5000], [start + 5000, nil]])
     }
 
-    @Test("refuses what it can't hold: unknown blobs, a wrong digest, another type, another repository's blob")
+    @Test(
+        "SEC-Cross-tenant object use (IDOR): refuses what it can't hold: unknown blobs, a wrong digest, another repository's blob"
+    )
     func refuses() async throws {
         let desk = try await Desk(.sqlite)
         let access = try await desk.fixture.proof()
@@ -119,7 +121,7 @@ import Testing
                 MediaType.ociImage.text, tag
             ),
             (
-                "SEC-IDOR: a blob that only another repository links", .manifestBlobUnknown,
+                "a blob that only another repository links", .manifestBlobUnknown,
                 desk.image(config: config, layer: foreign), MediaType.ociImage.text, tag
             ),
             ("wrong digest", .digestInvalid, good, MediaType.ociImage.text, .digest(Digest(of: [7]))),

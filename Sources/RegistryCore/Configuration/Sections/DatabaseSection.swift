@@ -65,7 +65,9 @@ extension DatabaseSection {
                     message:
                         "The PostgreSQL URI can't be read; special characters of the password must be written as %XX."))
         }
-        guard let host = parts.host, !host.isEmpty, parts.path.count > 1, !parts.path.dropFirst().contains("/") else {
+        // libpq takes the folder of a local socket as the parameter `host`.
+        let host = parts.queryItems?.last { $0.name == "host" }?.value ?? parts.host ?? ""
+        guard !host.isEmpty, parts.path.count > 1, !parts.path.dropFirst().contains("/") else {
             return .failure(Mistake(message: "The PostgreSQL URI needs a host and a database name."))
         }
         let modes: Set<String> = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
