@@ -1,5 +1,5 @@
-import Crypto
 import Domain
+import OCI
 
 /// Which executors may start a build, and in which order they are asked. Source: Quay 6.5.
 struct ExecutorSelection: Sendable {
@@ -30,7 +30,7 @@ struct ExecutorSelection: Sendable {
         if let whitelist = rule.namespaceWhitelist, whitelist.contains(namespace.text) { return true }
         guard let rollout = rule.stagedRollout else { return rule.namespaceWhitelist == nil }
         // The last byte of the name's SHA-256: the same namespaces each time, more of them with each stage.
-        let last = SHA256.hash(data: Array(namespace.text.utf8)).reduce(UInt8(0)) { $1 }
-        return Double(last) < 256 * rollout
+        let last = UInt8(Digest(of: Array(namespace.text.utf8)).hex.suffix(2), radix: 16)
+        return Double(last ?? 255) < 256 * rollout
     }
 }

@@ -1,7 +1,7 @@
-import Crypto
 import Domain
 import Foundation
 import Glibc
+import OCI
 
 /// The folders in which builders of this machine live: one for each attempt, gone with it.
 ///
@@ -107,8 +107,7 @@ extension BuilderRooms {
     static func defaultBase(dataDirectory: String) -> String {
         guard getuid() == 0 else { return "\(dataDirectory)/builders" }
         // Two data directories of one machine have rooms of their own.
-        let name = SHA256.hash(data: Data(dataDirectory.utf8)).prefix(6).map { String($0, radix: 16) }.joined(
-            separator: "")
+        let name = Digest(of: Array(dataDirectory.utf8)).hex.prefix(12)
         return "/var/lib/buildman/\(name)"
     }
 }
