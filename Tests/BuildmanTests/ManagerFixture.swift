@@ -59,6 +59,7 @@ final class ManagerFixture: Sendable {
     let supervisor: JobSupervisor
     let attempts: BuildAttemptService
     let tokens: JobTokens
+    private let offset = Box<Double>(0)
     private let server: AgentServer
     private let loops: [any Service]
 
@@ -70,10 +71,14 @@ final class ManagerFixture: Sendable {
         let database = try database ?? TestDatabase.sqlite()
         self.database = database
         let logger = Logger(label: "test")
+        let offset = self.offset
         platform = Platform(
             database: database, objects: MemoryStore(),
             cipher: FieldCipher(secret: "secret of the test database", randomness: .system),
-            passwords: PasswordHasher(cost: 4, randomness: .system), logger: logger)
+            passwords: PasswordHasher(cost: 4, randomness: .system),
+            clock: WallClock(
+                now: { WallClock.system.now.addingTimeInterval(offset.value) },
+                sleep: { try await WallClock.system.sleep(for: $0) }), logger: logger)
         if isFresh {
             try await Migrator(product: "test", migrations: Schema.migrations).migrate(database)
             try await database.write { transaction in
@@ -173,9 +178,10 @@ final class ManagerFixture: Sendable {
         throw CancellationError()
     }
 
-    /// Waits until the build is shown in `phase`.
-    func until(_ uuid: String, is phase: String) async throws {
-        for await _ in database.wakeUps(.builds) where try await self.phase(uuid) == phase { return }
+    /// Lets so much time pass at once, and tells the supervisor that a job's moment has come.
+    func pass(_ seconds: Double, for key: JobKey) async throws {
+        offset.set(offset.value + seconds)
+        try await supervisor.handle(.timerFired, of: key)
     }
 }
 

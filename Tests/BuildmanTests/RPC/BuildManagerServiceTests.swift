@@ -172,15 +172,17 @@ import Testing
     }
 
     @Test("silence is loss, and the next launch gets a token of its own") func silence() async throws {
-        var timing = JobStateMachine.Timing()
-        timing.silence = .milliseconds(200)
         var attemptTiming = BuildAttemptService.Timing()
         attemptTiming.retryDelay = .milliseconds(10)
-        let manager = try await ManagerFixture(timing: timing, attemptTiming: attemptTiming)
+        let manager = try await ManagerFixture(attemptTiming: attemptTiming)
         let uuid = try await manager.request()
         try await manager.run { client in
             let first = try await manager.nextLaunch()
             let old = try await Self.register(first, client).jobJwt
+            #expect(try await Self.beat(old, client))
+            try await manager.pass(59, for: first.key)
+            #expect(await manager.supervisor.runs(first.key))
+            try await manager.pass(2, for: first.key)
             let second = try await manager.nextLaunch()
             #expect(second.key.attempt == 2)
             #expect(second.registrationToken != first.registrationToken)
