@@ -50,6 +50,8 @@ struct WebSite: Sendable, Hashable {
     let hostname: String
     /// The folder of static files with its version; see ``StaticFiles/root``.
     let staticRoot: String
+    /// FEATURE_BUILD_SUPPORT.
+    var hasBuilds = true
 }
 
 /// Who looks at a page, and from where.

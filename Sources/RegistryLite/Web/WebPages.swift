@@ -9,10 +9,10 @@ import RegistryCore
 /// The pages for people: finds the page of a path, lets it load, draws it, and draws an error page when that fails.
 struct WebPages: Sendable {
     let services: Registry
-    let builds: BuildService
-    let logs: any BuildLogStore
     let site: WebSite
     let isOpenToAnonymous: Bool
+    /// FEATURE_DIRECT_LOGIN: there is a sign-in form.
+    let hasSignInForm: Bool
     let cookies: SessionCookies
     let renderer: PageRenderer
     let staticFiles: StaticFiles
@@ -20,15 +20,14 @@ struct WebPages: Sendable {
     /// Reads the templates and static files. Errors: when any of them is missing or malformed, which stops the start.
     init(services: Registry, site: Site, share: ShareFolder) throws {
         self.services = services
-        builds = BuildService(
-            services.platform, access: services.access, settings: .init(registryHostname: site.urls.hostname))
-        logs = DatabaseBuildLogStore(services.platform.database)
         cookies = SessionCookies(site: site, sessions: services.sessions)
         isOpenToAnonymous = site.anonymousAccess
+        hasSignInForm = site.isOn(.directLogin)
         renderer = try PageRenderer(templates: share.templates)
         staticFiles = try StaticFiles(folder: share.staticFiles)
         self.site = WebSite(
-            title: site.title, hostname: site.urls.hostname, staticRoot: staticFiles.root)
+            title: site.title, hostname: site.urls.hostname, staticRoot: staticFiles.root,
+            hasBuilds: site.isOn(.buildSupport))
     }
 
     /// Answers every request with a page, a file or a redirection; never throws.
@@ -55,6 +54,12 @@ struct WebPages: Sendable {
     private func answer(
         _ address: WebAddress, _ request: Request, _ visit: Visit, _ context: AppContext
     ) async throws -> Response {
+        switch address {
+        case .signIn where !hasSignInForm: throw RegistryError(.notFound, "Not Found")
+        case .build where !site.hasBuilds, .buildLog where !site.hasBuilds:
+            throw RegistryError(.notFound, "Not Found")
+        default: break
+        }
         switch (address, request.method) {
         case (.signIn, .post): return try await SignInForm(pages: self).submit(request, visit)
         case (.signOut, .post): return try await SignInForm(pages: self).signOut(request, visit)
@@ -87,7 +92,7 @@ struct WebPages: Sendable {
     private func repository(_ name: RepositoryName, _ query: QueryValues, _ visit: Visit) async throws -> Response {
         let access = try await services.access.repository(name, .read, for: visit.caller)
         let wanted = query["tab"].flatMap(RepositoryHeader.Tab.init(rawValue:)) ?? .information
-        if wanted == .builds, RepositoryHeader.tabs(for: access.role).contains(.builds) {
+        if wanted == .builds, RepositoryHeader.tabs(for: access.role, hasBuilds: site.hasBuilds).contains(.builds) {
             let filter = query["since"].flatMap(BuildListPage.Filter.init(rawValue:)) ?? .recent
             let page = try await BuildListPage.load(self, access, filter)
             return draw(.buildList, page, visit, title: "Builds · \(name)", script: "builds")

@@ -72,7 +72,7 @@ import Testing
         try await browser.wait(
             "document.querySelector('.state').textContent.trim() === 'This build was previously cancelled.'")
         try await browser.wait("document.getElementById('log-end').textContent === 'End of the log.'")
-        #expect(try await site.builds.find(build.uuid, in: proof).build.phase == .cancelled)
+        #expect(try await site.services.builds.find(build.uuid, in: proof).build.phase == .cancelled)
         #expect(browser.problems == [])
     }
 

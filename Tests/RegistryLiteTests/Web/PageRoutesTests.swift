@@ -76,11 +76,7 @@ extension SiteFixture {
             source: .archive("https://example.com/app.tar.gz"),
             location: try DockerfileLocation(dockerfilePath: nil, subdirectory: nil, context: nil),
             tags: [try TagName("latest")], pullRobot: nil)
-        return try await builds.request(request, in: proof, ip: nil).build
-    }
-
-    var builds: BuildService {
-        BuildService(services.platform, access: services.access, settings: .init(registryHostname: Self.hostname))
+        return try await services.builds.request(request, in: proof, ip: nil).build
     }
 
     /// Writes to a build's log as its manager would.
@@ -321,6 +317,16 @@ extension SiteFixture {
             .post, "/signin/", String(repeating: "a", count: 100_000),
             headers: ["Content-Type": "application/x-www-form-urlencoded"])
         #expect(large.status == 413)
+    }
+
+    @Test("without build support there are no builds, and without passwords no form") func features() async throws {
+        let site = try await SiteFixture { $0 = Site(urls: $0.urls, features: []) }
+        let proof = try await site.repository("ada/app", of: try await site.user("ada"), .public)
+        let build = try await site.build(in: proof)
+        #expect(try await site.send(.get, "/repository/ada/app/build/\(build.uuid)").status == 404)
+        #expect(try await site.send(.get, "/repository/ada/app/build/\(build.uuid)/log.txt").status == 404)
+        #expect(try await site.send(.get, "/signin/").status == 404)
+        #expect(RepositoryHeader.tabs(for: .admin, hasBuilds: false) == [.information])
     }
 
     @Test("without anonymous access there is only the sign-in page") func closedSite() async throws {

@@ -11,19 +11,20 @@ struct BuildLogText: Sendable {
     let pages: WebPages
 
     func respond(_ name: RepositoryName, _ uuid: String, _ visit: Visit) async throws -> Response {
-        let access = try await pages.services.access.repository(name, .write, for: visit.caller)
-        let build = try await pages.builds.find(uuid, in: access).build
+        let access = try await pages.services.access.repository(
+            name, pages.services.buildLogs.neededRole, for: visit.caller)
+        let build = try await pages.services.builds.find(uuid, in: access).build
         var headers = PageReply.securityHeaders
         headers[.contentType] = "text/plain; charset=utf-8"
         headers[.cacheControl] = "no-store"
         headers[.contentDisposition] = "inline; filename=\"build-\(build.uuid.prefix(8)).log\""
-        let logs = pages.logs
+        let logs = pages.services.buildLogs
         return Response(
             status: .ok, headers: headers,
             body: ResponseBody { writer in
                 var position = 0
                 while true {
-                    let page = try await logs.page(ofBuild: build.id, from: position, limit: Self.batch)
+                    let page = try await logs.page(of: uuid, from: position, limit: Self.batch, in: access)
                     guard !page.entries.isEmpty else { break }
                     try await writer.write(ByteBuffer(string: page.entries.map(Self.text).joined()))
                     position = page.end

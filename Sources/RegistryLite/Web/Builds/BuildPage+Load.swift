@@ -18,7 +18,7 @@ extension BuildListPage {
         _ pages: WebPages, _ access: RepositoryAccess, _ filter: Filter
     ) async throws -> BuildListPage {
         let now = pages.services.platform.clock.now
-        let views = try await pages.builds.list(in: access, since: filter.since(now), limit: filter.limit)
+        let views = try await pages.services.builds.list(in: access, since: filter.since(now), limit: filter.limit)
         return BuildListPage(
             views.map(BuildSummary.init), filter: filter, repository: access.repository, role: access.role, now: now)
     }
@@ -35,19 +35,28 @@ extension BuildPage {
         _ pages: WebPages, _ visit: Visit, _ name: RepositoryName, _ uuid: String, start: Int?
     ) async throws -> BuildPage {
         let access = try await pages.services.access.repository(name, .read, for: visit.caller)
-        let view = try await pages.builds.find(uuid, in: access)
+        let view = try await pages.services.builds.find(uuid, in: access)
         let now = pages.services.platform.clock.now
-        let head = try await pages.logs.page(ofBuild: view.build.id, from: 0, limit: headCount)
-        let first = min(max(start ?? BuildLogView.start(ofNewest: head.total), 0), head.total)
-        let shown = try await pages.logs.page(ofBuild: view.build.id, from: first, limit: BuildLogView.window)
-        let phases = head.entries.prefix(first) + shown.entries
-        let path = "\(RepositoryHeader.path(of: name))/build/\(uuid)"
+        let (log, phases) = try await self.log(of: uuid, pages, access, start: start)
         return BuildPage(
             BuildSummary(view), repository: access.repository, role: access.role,
             moments: phases.compactMap(PhaseTrack.Moment.init),
-            failure: access.role >= .write ? phases.last { $0.kind == .error }?.message : nil,
-            log: access.role >= .write ? BuildLogView(shown.entries, start: first, path: path) : nil,
-            site: pages.site, now: now)
+            failure: phases.last { $0.kind == .error }?.message, log: log, site: pages.site, now: now)
+    }
+
+    /// The part of the log that the page shows, and the entries that tell of phases; neither for those who may not read it.
+    private static func log(
+        of uuid: String, _ pages: WebPages, _ access: RepositoryAccess, start: Int?
+    ) async throws -> (BuildLogView?, [BuildLogEntry]) {
+        let logs = pages.services.buildLogs
+        guard access.role >= logs.neededRole else { return (nil, []) }
+        let head = try await logs.page(of: uuid, from: 0, limit: headCount, in: access)
+        let first = min(max(start ?? BuildLogView.start(ofNewest: head.total), 0), head.total)
+        let shown = try await logs.page(of: uuid, from: first, limit: BuildLogView.window, in: access)
+        let path = "\(RepositoryHeader.path(of: access.repository.name))/build/\(uuid)"
+        return (
+            BuildLogView(shown.entries, start: first, path: path), Array(head.entries.prefix(first)) + shown.entries
+        )
     }
 }
 

@@ -31,14 +31,17 @@ struct RepositoryHeader: Sendable, Hashable {
 
     /// - Parameters:
     ///   - tab: the open tab; nil on a page below the repository, such as a build's.
-    init(_ name: RepositoryName, _ visibility: Repository.Visibility, role: RepositoryRole, tab: Tab?) {
+    init(
+        _ name: RepositoryName, _ visibility: Repository.Visibility, role: RepositoryRole, tab: Tab?,
+        hasBuilds: Bool = true
+    ) {
         namespace = name.namespace.text
         self.name = name.name
         let path = Self.path(of: name)
         self.path = path
         isPrivate = visibility == .private
         self.visibility = isPrivate ? "Private" : "Public"
-        tabs = Self.tabs(for: role).map { each in
+        tabs = Self.tabs(for: role, hasBuilds: hasBuilds).map { each in
             Link(
                 label: each.label, path: each == .information ? path : "\(path)?tab=\(each.rawValue)",
                 isCurrent: each == tab)
@@ -46,8 +49,8 @@ struct RepositoryHeader: Sendable, Hashable {
     }
 
     /// Builds are shown to those who can start one. Source: Quay 9.4.
-    static func tabs(for role: RepositoryRole) -> [Tab] {
-        role >= .write ? Tab.allCases : [.information]
+    static func tabs(for role: RepositoryRole, hasBuilds: Bool) -> [Tab] {
+        role >= .write && hasBuilds ? Tab.allCases : [.information]
     }
 
     /// Names hold nothing that a path would have to encode.

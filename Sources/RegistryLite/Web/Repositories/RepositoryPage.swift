@@ -10,12 +10,14 @@ struct RepositoryPage: Sendable, Hashable {
     let buildsPath: String?
 
     init(_ repository: Repository, role: RepositoryRole, site: WebSite) {
-        header = RepositoryHeader(repository.name, repository.visibility, role: role, tab: .information)
+        header = RepositoryHeader(
+            repository.name, repository.visibility, role: role, tab: .information,
+            hasBuilds: site.hasBuilds)
         let text = repository.description?.trimmingPrefix(while: \.isWhitespace)
         description = text.flatMap { $0.isEmpty ? nil : String($0) }
         let reference = "\(site.hostname)/\(repository.name)"
         pullCommand = "docker pull \(reference)"
         pushCommand = role >= .write ? "docker push \(reference)" : nil
-        buildsPath = role >= .write ? "\(header.path)?tab=builds" : nil
+        buildsPath = role >= .write && site.hasBuilds ? "\(header.path)?tab=builds" : nil
     }
 }

@@ -46,7 +46,7 @@ import Testing
         #expect(try !"\(page(.read))".contains("secret"))
         #expect(try "\(page(.write))".contains("secret"))
         #expect(try page(.read).buildsPath == nil)
-        #expect(RepositoryHeader.tabs(for: .read) == [.information])
+        #expect(RepositoryHeader.tabs(for: .read, hasBuilds: true) == [.information])
     }
 
     @Test("tells how to pull what was built, once it is there") func pulling() throws {
