@@ -1,5 +1,4 @@
 // swift-tools-version: 6.2
-import Foundation
 import PackageDescription
 
 /// The laws of the house in compiler terms: Swift 6, imports stay internal, every used module is imported, no warnings.
@@ -180,21 +179,3 @@ let package = Package(
         tests("EndToEnd", ["OCI", "WebRequests", subprocess]),
     ]
 )
-
-// Bootstrap 3: a target counts from its first file on (SwiftPM caches this: change the number when a target appears).
-let missing = Set(
-    package.targets.filter { target in
-        let folder = target.path ?? (target.type == .test ? "Tests/\(target.name)" : "Sources/\(target.name)")
-        return !FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/\(folder)")
-    }.map(\.name))
-package.targets.removeAll { missing.contains($0.name) }
-package.products.removeAll { missing.contains($0.name) }
-for target in package.targets {
-    target.dependencies.removeAll { dependency in
-        switch dependency {
-        case .byNameItem(let name, _): missing.contains(name)
-        case .targetItem(let name, _): missing.contains(name)
-        default: false
-        }
-    }
-}
