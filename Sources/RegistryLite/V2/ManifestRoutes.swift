@@ -46,9 +46,7 @@ enum ManifestRoutes {
         let tags = try tags(request.query.all("tag"))
         guard try request.contentLength() ?? 0 <= Int64(Manifest.maximumBytes) else { throw tooLarge }
         let body: ByteBuffer
-        do { body = try await request.body.collect(upTo: Manifest.maximumBytes) } catch let error as HTTPError
-            where error.status == .contentTooLarge
-        {
+        do { body = try await request.body.collect(upTo: Manifest.maximumBytes) } catch is NIOTooManyBytesError {
             throw tooLarge
         }
         let stored = try await request.services.manifests.put(

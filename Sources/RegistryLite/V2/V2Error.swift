@@ -68,8 +68,7 @@ enum V2Error {
     private static func registryError(_ error: any Error) -> RegistryError {
         switch error {
         case let error as RegistryError: error
-        case let error as HTTPError where error.status == .contentTooLarge:
-            RegistryError(.tooLarge, "The request's body is too large.")
+        case is NIOTooManyBytesError: RegistryError(.tooLarge, "The request's body is too large.")
         case V2Path.Malformed.unknown: RegistryError(.unsupported, "There is no such path in this API.")
         case V2Path.Malformed.name(let text):
             RegistryError(.nameInvalid, RepositoryName.Malformed(text: text).message, details: ["name": text])
