@@ -53,12 +53,21 @@ final class LiveRegistry: Sendable {
     static func start(_ engine: TestDatabase.Engine = .sqlite, on data: Data? = nil) async throws -> LiveRegistry {
         let isNew = data == nil
         let data = if let data { data } else { try await Data(engine) }
-        let port = try FreePort.find()
+        // Another test may take the port that was free a moment ago.
+        for _ in 0..<10 {
+            if let registry = try await start(on: data, isNew: isNew, port: FreePort.find()) { return registry }
+        }
+        throw NoPort()
+    }
+
+    struct NoPort: Error {}
+
+    private static func start(on data: Data, isNew: Bool, port: Int) async throws -> LiveRegistry? {
         let host = "127.0.0.1:\(port)"
         let services = Registry(
             platform: try await data.platform(isNew ? nil : try data.database.another()),
             site: SiteSettings(hostname: host, library: try Username("library")))
-        if isNew {
+        if isNew, try await services.accounts.isEmpty() {
             for name in ["owner", "other"] {
                 _ = try await services.accounts.create(
                     .init(username: name, password: password, email: "\(name)@example.com"),
@@ -73,12 +82,12 @@ final class LiveRegistry: Sendable {
                 otherwise: { _, _ in Response(status: .notFound) }),
             server: try ServerPlumbing.builder(tls: nil),
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port), serverName: nil),
-            onServerRunning: { _ in isReady.finish() }, logger: Logger(label: "test"))
+            onServerRunning: { _ in isReady.yield() }, logger: Logger(label: "test"))
         let running = Task {
             defer { isReady.finish() }
             try await application.run()
         }
-        for await _ in ready {}
+        guard await ready.first(where: { true }) != nil else { return nil }
         return LiveRegistry(data: data, services: services, host: host, running: running)
     }
 
