@@ -1,4 +1,5 @@
 package import Domain
+package import WebRequests
 
 /// What the services must know of the site; a slice of the configuration.
 package struct SiteSettings: Sendable {
@@ -12,16 +13,19 @@ package struct SiteSettings: Sendable {
     package let superusers: Set<String>
     /// FEATURE_READER_BUILD_LOGS: who may read a repository may read its builds' logs.
     package let readersMayReadLogs: Bool
+    /// WEBHOOK_ALLOWED_PRIVATE_NETWORKS and everything public: where addresses that users write may lead.
+    package let userAddresses: AddressPolicy
 
     package init(
         hostname: String, library: Username, anonymousAccess: Bool = true, superusers: Set<String> = [],
-        readersMayReadLogs: Bool = false
+        readersMayReadLogs: Bool = false, userAddresses: AddressPolicy = .publicOnly(except: [])
     ) {
         self.hostname = hostname
         self.library = library
         self.anonymousAccess = anonymousAccess
         self.superusers = superusers
         self.readersMayReadLogs = readersMayReadLogs
+        self.userAddresses = userAddresses
     }
 }
 
@@ -77,9 +81,12 @@ package struct Registry: Sendable {
         blobUploads = BlobUploadService(platform: platform, access: access)
         manifests = ManifestService(platform: platform)
         tags = TagService(platform: platform)
-        builds = BuildService(platform, access: access, settings: .init(registryHostname: site.hostname))
+        builds = BuildService(
+            platform, access: access,
+            settings: .init(registryHostname: site.hostname, archiveAddresses: site.userAddresses))
         buildLogs = BuildLogReader(
-            platform, logs: DatabaseBuildLogStore(platform.database), access: access, readersMay: site.readersMayReadLogs)
+            platform, logs: DatabaseBuildLogStore(platform.database), access: access,
+            readersMay: site.readersMayReadLogs)
         userFiles = UserFileService(platform: platform)
     }
 }

@@ -2,6 +2,7 @@ package import Domain
 package import Foundation
 import Runtime
 import SQL
+package import WebRequests
 
 /// What people do with builds: request, look at, cancel.
 package struct BuildService: Sendable {
@@ -10,7 +11,13 @@ package struct BuildService: Sendable {
         /// SERVER_HOSTNAME: `host[:port]`, as it stands in image references.
         package let registryHostname: String
 
-        package init(registryHostname: String) { self.registryHostname = registryHostname }
+        /// Where the addresses of archives may lead.
+        package let archiveAddresses: AddressPolicy
+
+        package init(registryHostname: String, archiveAddresses: AddressPolicy = .publicOnly(except: [])) {
+            self.registryHostname = registryHostname
+            self.archiveAddresses = archiveAddresses
+        }
     }
 
     /// How often a build is launched at most. Source: Quay 6.1.
@@ -38,6 +45,7 @@ package struct BuildService: Sendable {
         _ request: BuildRequest, in proof: RepositoryAccess, ip: String?
     ) async throws -> BuildView {
         try proof.require(.write)
+        try refusePrivate(request.source)
         let (uuid, stateID, now) = (identifiers.uuid(), identifiers.uuid(), clock.now)
         return try await database.write { transaction in
             let repository = try normalRepository(proof, in: transaction)
@@ -160,6 +168,17 @@ package struct BuildService: Sendable {
                 .readOnly, "Repository is in read only or mirror mode: \(repository.state.label)")
         }
         return repository
+    }
+
+    /// The early, friendly half of the guard: a builder judges the address that it really connects to.
+    private func refusePrivate(_ source: BuildRequest.Source) throws {
+        guard case .archive(let text) = source else { return }
+        guard let host = URLComponents(string: text)?.host, !host.isEmpty else {
+            throw RegistryError(.invalidRequest, "The archive URL can't be read.")
+        }
+        guard !settings.archiveAddresses.refusesLiterally(host) else {
+            throw RegistryError(.invalidRequest, "The archive URL leads to a private or local address.")
+        }
     }
 
     private func refuseTooMany(_ repository: Repository, at now: Date, in transaction: any Transaction) throws {

@@ -6,6 +6,7 @@ import PostgresDriver
 import RegistryCore
 import SQL
 import SQLiteDriver
+import WebRequests
 
 /// What a command starts with: the configuration, and what the command line says beside it.
 struct Settings: Sendable {
@@ -55,7 +56,9 @@ struct Settings: Sendable {
         }
         return SiteSettings(
             hostname: configuration.server.hostname, library: library,
-            anonymousAccess: configuration.features.anonymousAccess, superusers: configuration.security.superusers)
+            anonymousAccess: configuration.features.anonymousAccess, superusers: configuration.security.superusers,
+            readersMayReadLogs: configuration.features.readerBuildLogs,
+            userAddresses: .publicOnly(except: configuration.security.allowedPrivateNetworks))
     }
 
     /// The location that blobs are written to. Errors: ``Failure`` for a kind that this program can't write to.

@@ -34,10 +34,11 @@ enum BuildRoutes {
         .repository(
             .get, path + "{build_uuid}/status", "getRepoBuildStatus", tag: "build", "How far a build is", role: .read,
             handler: show),
-        .repository(
-            .get, path + "{build_uuid}/logs", "getRepoBuildLogs", tag: "build", "The log of a build", role: .read,
-            handler: logs
-        ).with { $0.query = [QueryParameter("start", .integer, "The number of the first entry to show")] },
+        APIRoute(
+            method: .get, path: path + "{build_uuid}/logs", operationID: "getRepoBuildLogs", tag: "build",
+            summary: "The log of a build; where FEATURE_READER_BUILD_LOGS is on, for readers too",
+            access: .repository(.write),
+            query: [QueryParameter("start", .integer, "The number of the first entry to show")], handler: logs),
         APIRoute(
             method: .post, path: "/api/v1/filedrop/", operationID: "getFiledropUrl", tag: "build",
             summary: "Asks for an address to upload a file to", access: .user(.repositoryWrite),
@@ -70,7 +71,8 @@ enum BuildRoutes {
         return JSONReply("Okay")
     }
 
-    private static func logs(_ request: APIRequest, _ proof: RepositoryAccess) async throws -> JSONReply {
+    private static func logs(_ request: APIRequest) async throws -> JSONReply {
+        let proof = try await request.repositoryAccess(request.services.buildLogs.neededRole)
         let start = try request.query.integer("start") ?? 0
         let page = try await request.services.buildLogs.page(
             of: request.parameter("build_uuid"), from: start, in: proof)
