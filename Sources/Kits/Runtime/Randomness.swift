@@ -17,8 +17,8 @@ package struct Randomness: Sendable {
     /// A whole number in `range`, close to uniform (64 random bits folded by remainder).
     package func integer(in range: ClosedRange<Int>) -> Int {
         let bits = bytes(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        let width = UInt64(bitPattern: Int64(range.upperBound - range.lowerBound)) &+ 1
-        return width == 0 ? Int(truncatingIfNeeded: bits) : range.lowerBound + Int(bits % width)
+        let width = UInt64(bitPattern: Int64(range.upperBound &- range.lowerBound)) &+ 1
+        return width == 0 ? Int(truncatingIfNeeded: bits) : range.lowerBound &+ Int(truncatingIfNeeded: bits % width)
     }
 
     /// A string of `count` characters, each chosen from `alphabet`.
