@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import RegistryCore
+import ServiceLifecycle
 
 /// Logs that are no JSON answer of the API: `/buildlogs/{uuid}`, the whole log of a build as a file to keep; and
 /// `/api/v1/repository/{repository}/build/{uuid}/logs` for clients that accept `text/event-stream`, the log as it grows.
@@ -113,7 +114,8 @@ struct BuildLogRoutes: Sendable {
                 var (position, phase) = (start, String?.none)
                 let wakeUps = services.platform.database.wakeUps(
                     .buildLogs, orEvery: Self.keepAlive, clock: services.platform.clock)
-                stream: for await _ in wakeUps {
+                // A server that stops must not wait for builds: the reader comes back and goes on from its offset.
+                stream: for await _ in wakeUps.cancelOnGracefulShutdown() {
                     var hasWritten = false
                     // Who lost the right to read meanwhile reads no further.
                     let proof = try await services.access.repository(
