@@ -80,6 +80,8 @@ struct Settings: Sendable {
             command: BuilderCommand.Settings(
                 program: local.program ?? Self.agentBesideThisProgram, runtime: executor.containerRuntime.rawValue,
                 isolation: local.isolation,
+                // crun, which buildah prefers, refuses the mixed cgroups of many systems; runc takes them.
+                containerStarter: LocalReadiness.lookUp("runc"),
                 certificatePath: configuration.builds.agentsDialTLS
                     ? configuration.server.certificate?.certificate : nil, isDebug: executor.keepsBuilders),
             base: BuilderRooms.defaultBase(dataDirectory: configuration.dataDirectory),

@@ -24,7 +24,8 @@ struct MetricsServer: Service {
                 }
             }
             .bind(host: host, port: port).get()
-        logger.info("metrics on http://\(server.localAddress.map { "\($0)" } ?? host)/metrics")
+        let name = host.contains(":") ? "[\(host)]" : host
+        logger.info("metrics on http://\(name):\(server.localAddress?.port ?? port)/metrics")
         do { try await gracefulShutdown() } catch is CancellationError {
             // The program ends another way: the port goes with it all the same.
         }

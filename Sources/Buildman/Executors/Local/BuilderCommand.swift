@@ -10,6 +10,8 @@ struct BuilderCommand: Sendable, Hashable {
         var runtime = "buildah"
         /// BUILDAH_ISOLATION; nil: what suits the walls.
         var isolation: String?
+        /// What starts containers for buildah where the isolation needs it; nil for buildah's own choice.
+        var containerStarter: String?
         /// A PEM file with the authorities that agents trust for this manager; nil for the machine's own.
         var certificatePath: String?
         /// DEBUG.
@@ -26,7 +28,7 @@ struct BuilderCommand: Sendable, Hashable {
             "TOKEN": launch.registrationToken, "SERVER": launch.server, "BUILD_UUID": launch.key.buildUUID,
             "REGISTRY_HOSTNAME": launch.registryHostname, "CONTAINER_RUNTIME": settings.runtime,
             // chroot isolation is no wall by itself: only where the builder stands behind others.
-            "BUILDAH_ISOLATION": settings.isolation ?? (isBehindWalls ? "chroot" : "oci"), "HOME": home,
+            "BUILDAH_ISOLATION": settings.isolation ?? (isBehindWalls ? "chroot" : "rootless"), "HOME": home,
             "TMPDIR": "\(home)/tmp",
             "XDG_RUNTIME_DIR": "\(home)/run", "LANG": "C.UTF-8",
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -34,6 +36,7 @@ struct BuilderCommand: Sendable, Hashable {
         if launch.isInsecure { environment["INSECURE"] = "true" }
         if settings.isDebug { environment["DEBUG"] = "true" }
         environment["TLS_CERT_PATH"] = settings.certificatePath
+        environment["BUILDAH_RUNTIME"] = settings.containerStarter
         let marker = Self.marker(of: launch.key).split(separator: "=", maxSplits: 1).map(String.init)
         environment[marker[0]] = marker[1]
         self.environment = environment
