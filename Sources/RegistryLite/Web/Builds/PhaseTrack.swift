@@ -29,7 +29,8 @@ struct PhaseTrack: Sendable, Hashable {
     ]
 
     /// - Parameters:
-    ///   - moments: every phase of every attempt, in order; the last attempt is drawn.
+    ///   - moments: every phase of every attempt, in order; the last attempt is drawn. Empty for a reader who may not see
+    ///     the log: then only the present phase is known, and no time.
     ///   - phase: where the build is now.
     ///   - requested: when it was put into the queue.
     init(_ moments: [Moment], phase: PhaseLabel, requested: Date, now: Date) {
@@ -45,6 +46,9 @@ struct PhaseTrack: Sendable, Hashable {
         let reached = began.keys.max() ?? 0
         let end = last.first { !order.contains($0.phase) }?.at
         steps = Self.way.enumerated().map { place, step in
+            if moments.isEmpty, phase.name != "waiting" {
+                return Self.untold(step.1, place: place, present: order.firstIndex(of: phase.name), phase)
+            }
             guard let start = began[place] else {
                 let isBehind = place < reached || phase.mood == .good
                 return Step(
@@ -63,6 +67,19 @@ struct PhaseTrack: Sendable, Hashable {
                 weight: min(9, max(1, Int(max(0, min(seconds, 1e6)).squareRoot().rounded()))),
                 isCurrent: state == "current")
         }
+    }
+
+    /// A step of which only the build's present phase tells something.
+    private static func untold(_ word: String, place: Int, present: Int?, _ phase: PhaseLabel) -> Step {
+        let (state, note): (String, String)
+        if phase.mood == .good || place == 0 || place < (present ?? 0) {
+            (state, note) = ("done", "done")
+        } else if place == present {
+            (state, note) = ("current", "now")
+        } else {
+            (state, note) = ("open", present == nil ? "not told" : "to come")
+        }
+        return Step(word: word, state: state, note: note, weight: 1, isCurrent: state == "current")
     }
 
     private static func state(isLast: Bool, _ phase: PhaseLabel) -> String {

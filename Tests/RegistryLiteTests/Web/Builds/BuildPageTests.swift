@@ -107,6 +107,15 @@ import Testing
         #expect(track(again, "build-scheduled", now: 50)[5] == "open to come")
     }
 
+    @Test("tells a reader without the log only where the build is") func untold() {
+        #expect(track([], "complete") == Array(repeating: "done done", count: 6))
+        #expect(
+            track([], "pulling") == [
+                "done done", "done done", "done done", "current now", "open to come", "open to come",
+            ])
+        #expect(track([], "error") == ["done done"] + Array(repeating: "open not told", count: 5))
+    }
+
     @Test("counts launches") func launches() {
         let moments = [0.0, 5].map { PhaseTrack.Moment(phase: "build-scheduled", at: start.addingTimeInterval($0)) }
         #expect(PhaseTrack(moments, phase: PhaseLabel("building"), requested: start, now: start).attempt == 2)
