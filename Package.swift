@@ -160,7 +160,7 @@ let package = Package(
             "RegistryLite",
             [
                 "RegistryLite", "RegistryCore", "Domain", "OCI", "WebRequests", "SQL", "ObjectStorage", "Runtime",
-                "Secrets", logging, hummingbird, hummingbirdCore, httpTypes, nioCore,
+                "Secrets", "Telemetry", logging, hummingbird, hummingbirdCore, httpTypes, nioCore,
             ]),
         tests(
             "Buildman",

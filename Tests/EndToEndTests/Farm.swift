@@ -13,6 +13,7 @@ final class Farm: Sendable {
     let registry: Server
     let buildman: Server
     let port: Int
+    let metricsPort: Int
     let client = WebClient(addresses: .any)
 
     static let user = "admin"
@@ -31,7 +32,7 @@ final class Farm: Sendable {
         folder = try TemporaryFolder()
         port = try FreePort.find()
         let grpcPort = try FreePort.find()
-        let metricsPort = try FreePort.find()
+        metricsPort = try FreePort.find()
         database = engine == .postgres ? try await TestDatabase.postgres() : nil
         let data = folder.path("data")
         try FileManager.default.createDirectory(

@@ -30,6 +30,9 @@ import WebRequests
         #expect(outcome == "complete", "\(log.joined(separator: "\n"))\n\(farm.buildman.log)")
         #expect(log.contains { $0.contains("ran as 0") })
         #expect(log.contains("phase pushing") && log.contains("phase complete"))
+        let metrics = try await farm.client.send(WebRequest(.get, "http://127.0.0.1:\(farm.metricsPort)/metrics")).text
+        let counted = #"quay_build_duration_seconds_count{executor="local",job_status="complete"} 1"#
+        #expect(metrics.contains(counted + "\n"), "\(metrics)")
 
         for tag in ["latest", "v1"] {
             let root = try await farm.pull("admin/hello:\(tag)")

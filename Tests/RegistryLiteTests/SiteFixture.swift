@@ -7,6 +7,7 @@ import RegistryCore
 import Runtime
 import SQL
 import Secrets
+import Telemetry
 import TestSupport
 import WebRequests
 
@@ -24,12 +25,13 @@ final class SiteFixture: Sendable {
 
     /// - Parameter change: what differs from the defaults.
     init(
-        _ engine: TestDatabase.Engine = .sqlite, anonymousAccess: Bool = true, change: (inout Site) -> Void = { _ in }
+        _ engine: TestDatabase.Engine = .sqlite, anonymousAccess: Bool = true, superusers: Set<String> = [],
+        objects: any ObjectStore = MemoryStore(), showsMetrics: Bool = true, change: (inout Site) -> Void = { _ in }
     ) async throws {
         database = try await engine.make()
         try await Migrator(product: "test", migrations: Schema.migrations).migrate(database)
         let platform = Platform(
-            database: database, objects: MemoryStore(),
+            database: database, objects: objects,
             cipher: FieldCipher(secret: "secret of the test database", randomness: .system),
             passwords: PasswordHasher(cost: 4, randomness: .system),
             // Time stands still: what waits in a test waits until the test has looked.
@@ -39,15 +41,20 @@ final class SiteFixture: Sendable {
         services = Registry(
             platform: platform,
             site: SiteSettings(
-                hostname: Self.hostname, library: try Username("library"), anonymousAccess: anonymousAccess))
+                hostname: Self.hostname, library: try Username("library"), anonymousAccess: anonymousAccess,
+                superusers: superusers))
         var site = Site(
             urls: URLs(scheme: "http", hostname: Self.hostname), features: Set(Feature.allCases).subtracting([.mailing])
         )
         site.anonymousAccess = anonymousAccess
         change(&site)
+        let registry = PrometheusRegistry()
         let responder = Composition.responder(
             services, site: site, pages: PageTokens(secret: "secret of the test pages", randomness: .system),
-            web: try WebPages(services: services, site: site, share: ShareFolder()))
+            web: try WebPages(services: services, site: site, share: ShareFolder()),
+            metrics: MetricsText(
+                factory: registry, contentType: PrometheusText.contentType, text: { registry.text() }),
+            showsMetrics: showsMetrics)
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let application = Application(
             responder: responder, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),

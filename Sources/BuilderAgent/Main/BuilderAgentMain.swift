@@ -4,13 +4,14 @@ import Foundation
 import GRPCCore
 import Logging
 import Runtime
+import Telemetry
 import UnixSignals
 
 /// One build, then the end. Exit codes: 0 complete, 1 failed or lost, 3 ended by the manager, 78 bad environment.
 @main
 enum BuilderAgentMain {
     static func main() async {
-        LoggingSystem.bootstrap(StreamLogHandler.standardError(label:))
+        LogFormat.text.bootstrap(level: .info)
         let logger = Logger(label: "BuilderAgent")
         let environment = ProcessInfo.processInfo.environment
         let configuration: AgentConfiguration

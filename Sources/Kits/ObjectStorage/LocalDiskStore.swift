@@ -110,6 +110,12 @@ package struct LocalDiskStore: ObjectStore {
 
     package func delete(_ key: ObjectKey) async throws { try await remove(path(of: key)) }
 
+    package func freeBytes() async throws -> Int64? {
+        // Of the marker and not of the folder: where a disk is not mounted any more, its empty folder is still there.
+        let marker = "\(root)/\(Self.marker)"
+        return try await NIOThreadPool.singleton.runIfActive { try LocalFile.freeBytes(beside: marker) }
+    }
+
     private func remove(_ path: String) async throws {
         try await NIOThreadPool.singleton.runIfActive {
             guard unlink(path) == 0 || errno == ENOENT else { throw ObjectStorageError.system("Removing \(path)") }

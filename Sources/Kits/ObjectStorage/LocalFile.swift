@@ -28,6 +28,16 @@ final class LocalFile: Sendable {
         return nil
     }
 
+    /// How many bytes the file system of the file at `path` has left for us.
+    static func freeBytes(beside path: String) throws -> Int64 {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else {
+            throw ObjectStorageError.system("Looking at the file system of \(path)")
+        }
+        let (bytes, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+        return overflow ? .max : Int64(clamping: bytes)
+    }
+
     /// Makes `folder`, whose parents up to `root` may be missing, so that it survives a power failure.
     static func makeFolder(_ folder: String, below root: String) throws {
         if mkdir(folder, 0o700) == 0 {

@@ -60,6 +60,8 @@ package actor MemoryStore: ObjectStore {
 
     package func delete(_ key: ObjectKey) async throws { objects[key] = nil }
 
+    package nonisolated func freeBytes() -> Int64? { nil }
+
     private static func unknown(_ upload: UploadKey) -> ObjectStorageError {
         ObjectStorageError(.notFound, "There is no upload \(upload).")
     }

@@ -44,6 +44,9 @@ package protocol ObjectStore: Sendable {
 
     /// Removes an object; one that does not exist is none. Errors: `.failed`.
     func delete(_ key: ObjectKey) async throws
+
+    /// How many bytes may still be written; nil where the location knows no limit. Errors: `.notFound`, `.failed`.
+    func freeBytes() async throws -> Int64?
 }
 
 /// The bytes of an object, in the form in which they are sent fastest.

@@ -5,19 +5,36 @@ import RegistryCore
 struct HealthChecks: Sendable {
     let health: HealthService
 
+    /// What this process needs to serve.
     func instance(_ logger: Logger) async -> [String: Bool] {
-        let database = await tried("database", logger) { try await health.checkDatabase() }
-        let key = await tried("service_key", logger) { try await health.checkServiceKey() }
-        return ["auth": database, "database": database, "service_key": key, "registry": true, "web": true]
+        var parts = await endToEnd(logger)
+        parts["service_key"] = await tried("service_key", logger) { try await health.checkServiceKey() }
+        parts["disk_space"] = await tried("disk_space", logger) {
+            try await health.checkFreeSpace(atLeast: HealthService.minimumFreeBytes)
+        }
+        return parts
     }
 
+    /// The same, and whether the disk will last a while.
+    func warning(_ logger: Logger) async -> [String: Bool] {
+        var parts = await instance(logger)
+        parts["disk_space_warning"] = await tried("disk_space_warning", logger) {
+            try await health.checkFreeSpace(atLeast: HealthService.lowFreeBytes)
+        }
+        return parts
+    }
+
+    /// What the whole registry needs.
     func endToEnd(_ logger: Logger) async -> [String: Bool] {
-        let database = await tried("database", logger) { try await health.checkDatabase() }
-        return ["auth": database, "database": database]
+        [
+            "auth": await tried("auth", logger) { try await health.checkAccounts() },
+            "database": await tried("database", logger) { try await health.checkDatabase() },
+            "storage": await tried("storage", logger) { try await health.checkStorage() },
+        ]
     }
 
     func schema(_ logger: Logger) async -> [String: Bool] {
-        ["database": await tried("database", logger) { try await health.checkDatabase() }]
+        ["database": await tried("database", logger) { try await health.checkAccounts() }]
     }
 
     private func tried(_ name: String, _ logger: Logger, _ check: () async throws -> Void) async -> Bool {

@@ -18,8 +18,8 @@ struct HealthRoutes: Sendable {
         let response: Response
         switch request.uri.path {
         case "/_internal_ping": response = JSONReply.response(true, status: .ok, headers: [:], logger: context.logger)
-        case "/health/instance", "/health/warning":
-            response = reply(await checks.instance(context.logger), context)
+        case "/health/instance": response = reply(await checks.instance(context.logger), context)
+        case "/health/warning": response = reply(await checks.warning(context.logger), context)
         case "/health/endtoend", "/status": response = reply(await checks.endToEnd(context.logger), context)
         case "/health/dbrevision": response = reply(await checks.schema(context.logger), context)
         default: response = APIError.plain("Not Found", status: .notFound, logger: context.logger)

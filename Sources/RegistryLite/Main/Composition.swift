@@ -45,7 +45,11 @@ struct Composition: Sendable {
     }
 
     /// The parts of the site by the first segment of their paths; tests serve the same.
-    static func responder(_ services: Registry, site: Site, pages: PageTokens, web: WebPages) -> SiteResponder {
+    ///
+    /// `/metrics` is among them only when `showsMetrics`: elsewhere the path belongs to the pages, which know none such.
+    static func responder(
+        _ services: Registry, site: Site, pages: PageTokens, web: WebPages, metrics: MetricsText, showsMetrics: Bool
+    ) -> SiteResponder {
         let api = APIPipeline(services: services, site: site, pages: pages, routes: Features.routes)
         let sessions = SessionRoutes(services: services, site: site)
         let health = HealthRoutes(
@@ -54,7 +58,8 @@ struct Composition: Sendable {
         let keys = KeySetRoutes(keys: services.serviceKeys)
         let buildLogs = BuildLogRoutes(services: services, site: site)
         let userFiles = UserFileRoutes(services: services, site: site)
-        return SiteResponder(
+        let metricsRoutes = MetricsRoutes(services: services, site: site, metrics: metrics)
+        var responder = SiteResponder(
             parts: [
                 "api": { request, context in
                     // A log that grows is no JSON answer: it has a way of its own.
@@ -72,22 +77,47 @@ struct Composition: Sendable {
                 "_internal_ping": { try await health.respond(to: $0, context: $1) },
                 "keys": { try await keys.respond(to: $0, context: $1) },
             ],
-            otherwise: { await web.respond(to: $0, context: $1) })
+            otherwise: { await web.respond(to: $0, context: $1) },
+            metrics: RequestMetrics(factory: metrics.factory))
+        if showsMetrics { responder.parts["metrics"] = { await metricsRoutes.respond(to: $0, context: $1) } }
+        return responder
+    }
+
+    /// The site of `--metrics`: nothing but `/metrics`, for everybody.
+    private func metricsResponder(_ metrics: MetricsText) -> SiteResponder {
+        let gauges = QueueGauges(platform: services.platform, factory: metrics.factory)
+        return SiteResponder(parts: [:]) { request, _ in
+            guard request.uri.path == "/metrics" else { return Response(status: .notFound) }
+            return await metrics.respond(to: request, gauges: gauges)
+        }
     }
 
     /// Serves until SIGTERM or SIGINT; what is under way then has 30 s to finish.
-    func serve() async throws {
+    /// - Parameter metricsAddress: where metrics are served instead of on the public port.
+    func serve(_ metrics: MetricsText, metricsAddress: (host: String, port: Int)?) async throws {
         let logger = self.logger
         let application = Application(
-            responder: Self.responder(services, site: site, pages: pages, web: web),
+            responder: Self.responder(
+                services, site: site, pages: pages, web: web, metrics: metrics, showsMetrics: metricsAddress == nil),
             server: try ServerPlumbing.builder(tls: nil),
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.listenHost, port: settings.listenPort), serverName: nil),
             onServerRunning: { channel in
                 logger.info("RegistryLite listens on \(channel.localAddress.map { "\($0)" } ?? "an unknown address")")
             }, logger: logger)
+        var applications: [any Service] = [application]
+        if let metricsAddress {
+            applications.append(
+                Application(
+                    responder: metricsResponder(metrics),
+                    configuration: ApplicationConfiguration(
+                        address: .hostname(metricsAddress.host, port: metricsAddress.port), serverName: nil),
+                    onServerRunning: { channel in
+                        logger.info("metrics on \(channel.localAddress.map { "\($0)" } ?? "an unknown address")")
+                    }, logger: logger))
+        }
         var configuration = ServiceGroupConfiguration(
-            services: [application as any Service] + WorkerList.workers(services, logger: logger),
+            services: applications + WorkerList.workers(services, logger: logger),
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(30)
         try await ServiceGroup(configuration: configuration).run()

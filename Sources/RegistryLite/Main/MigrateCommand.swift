@@ -11,7 +11,7 @@ struct MigrateCommand: AsyncParsableCommand {
     func run() async throws {
         try await Failure.exiting {
             let settings = try Settings(options)
-            let database = try settings.openDatabase(logger: settings.logger)
+            let database = try settings.openDatabase(logger: settings.startLogging())
             let applied = try await Composition.migrator.migrate(database)
             await database.close()
             print(

@@ -1,4 +1,7 @@
 import ArgumentParser
+import Metrics
+import RegistryCore
+import Telemetry
 
 /// `RegistryLite serve`: runs until SIGTERM or SIGINT.
 struct ServeCommand: AsyncParsableCommand {
@@ -7,11 +10,24 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var options: SharedOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "An address of its own for metrics, in plain HTTP and for everybody who reaches it.",
+            valueName: "host:port"))
+    var metrics: String?
+
     func run() async throws {
         try await Failure.exiting {
             let settings = try Settings(options)
-            let composition = try await Composition(settings, logger: settings.logger)
-            try await composition.serve()
+            let address = try metrics.map { try Settings.address($0, option: "--metrics") }
+            let logger = settings.startLogging()
+            let registry = PrometheusRegistry(
+                help: RequestMetrics.help.merging(QueueGauges.help) { first, _ in first })
+            MetricsSystem.bootstrap(registry)
+            let composition = try await Composition(settings, logger: logger)
+            try await composition.serve(
+                MetricsText(factory: registry, contentType: PrometheusText.contentType, text: { registry.text() }),
+                metricsAddress: address)
         }
     }
 }

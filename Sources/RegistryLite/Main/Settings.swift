@@ -6,6 +6,7 @@ import PostgresDriver
 import RegistryCore
 import SQL
 import SQLiteDriver
+import Telemetry
 import WebRequests
 
 /// What a command starts with: the configuration, and what the command line says beside it.
@@ -16,20 +17,30 @@ struct Settings: Sendable {
     let configuration: Configuration
     let listenHost: String
     let listenPort: Int
+    private let logFormat: LogFormat
 
     /// Errors: ``Failure`` for bad usage, `ConfigurationProblems` for a configuration that can't be used.
     init(_ options: SharedOptions, environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+        let format = options.logFormat ?? LogFormat.text.rawValue
+        guard let logFormat = LogFormat(rawValue: format) else {
+            throw Failure("--log-format must be text or json, not \(format).", .usage)
+        }
+        self.logFormat = logFormat
         let listen = options.listen ?? Self.defaultListenAddress
-        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]),
-            (0...65_535).contains(port), colon > listen.startIndex
-        else { throw Failure("--listen must be HOST:PORT, not \(listen).", .usage) }
-        listenHost = listen[..<colon].trimmingCharacters(in: ["[", "]"])
-        listenPort = port
+        (listenHost, listenPort) = try Self.address(listen, option: "--listen")
         configuration = try ConfigurationLoader(
             audience: .registryLite, option: options.config,
             dataDirectory: URL(fileURLWithPath: options.dataDir ?? "data").standardizedFileURL.path,
             listenAddress: listen, environment: environment
         ).load()
+    }
+
+    /// Reads `HOST:PORT`, an IPv6 address in brackets. Errors: ``Failure`` that names `option`.
+    static func address(_ text: String, option: String) throws -> (host: String, port: Int) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port), colon > text.startIndex
+        else { throw Failure("\(option) must be HOST:PORT, not \(text).", .usage) }
+        return (text[..<colon].trimmingCharacters(in: ["[", "]"]), port)
     }
 
     /// What the edges need of the configuration.
@@ -72,11 +83,11 @@ struct Settings: Sendable {
         }
     }
 
-    /// The logger of the whole program, at the level of LOGGING_LEVEL.
-    var logger: Logger {
-        var logger = Logger(label: "RegistryLite")
-        logger.logLevel = Logger.Level(rawValue: configuration.server.logLevel) ?? .info
-        return logger
+    /// Makes every logger of the program write in the asked format at the level of LOGGING_LEVEL, and answers the
+    /// program's own; once in a process.
+    func startLogging() -> Logger {
+        logFormat.bootstrap(level: Logger.Level(rawValue: configuration.server.logLevel) ?? .info)
+        return Logger(label: "RegistryLite")
     }
 
     /// Makes the data directory where it is missing, readable by its owner alone.

@@ -10,4 +10,7 @@ struct SharedOptions: ParsableArguments {
 
     @Option(help: "The folder that holds the database, blobs and secrets where the configuration names none.")
     var dataDir: String?
+
+    @Option(help: ArgumentHelp("How log lines look: text or json.", valueName: "format"))
+    var logFormat: String?
 }

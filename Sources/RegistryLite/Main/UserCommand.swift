@@ -23,7 +23,7 @@ struct CreateUserCommand: AsyncParsableCommand {
     func run() async throws {
         try await Failure.exiting {
             let settings = try Settings(options)
-            let composition = try await Composition(settings, logger: settings.logger)
+            let composition = try await Composition(settings, logger: settings.startLogging())
             let given = passwordStdin ? readLine(strippingNewline: true) ?? "" : nil
             let password = given ?? SecretToken.random(length: 20, using: composition.services.platform.randomness).text
             _ = try await composition.services.accounts.create(
