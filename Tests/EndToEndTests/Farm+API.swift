@@ -96,7 +96,7 @@ extension Farm {
     func outcome(
         of build: String, in repository: String, token: String, within limit: Duration = .seconds(120)
     ) async throws -> String {
-        let ended: Set = ["complete", "error", "internalerror", "cancelled", "expired"]
+        let ended: Set = ["complete", "error", "cancelled", "expired"]
         try await eventually("the build \(build) ends", within: limit) {
             ended.contains(try await phase(of: build, in: repository, token: token))
         }
