@@ -57,7 +57,7 @@ class Side:
 
     def __init__(self, name, port, process, repository):
         self.name, self.port, self.process, self.repository = name, port, process, repository
-        self.headers = {}
+        self.headers = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
 
     def request(self, method, path, body=None, headers=None, connection=None):
         link = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
@@ -144,7 +144,7 @@ def sign_in(side):
         "GET", f"/v2/auth?service=127.0.0.1:{side.port}&scope=repository:{side.repository}:pull,push",
         headers={"Authorization": f"Basic {basic}"})
     assert answer.status == 200, (answer.status, token)
-    side.headers = {"Authorization": "Bearer " + json.loads(token)["token"]}
+    side.headers["Authorization"] = "Bearer " + json.loads(token)["token"]
     return json.loads(text)["access_token"]
 
 
