@@ -1,4 +1,5 @@
 import Foundation
+import RegistryCore
 
 /// An address of this machine to serve on. Shape: `host:port`, an IPv6 address in brackets.
 struct ListenAddress: Sendable, Hashable {

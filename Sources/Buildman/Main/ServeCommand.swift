@@ -1,6 +1,7 @@
 import ArgumentParser
 import Logging
 import Metrics
+import RegistryCore
 import Telemetry
 
 /// `Buildman serve`: runs until SIGTERM or SIGINT.
