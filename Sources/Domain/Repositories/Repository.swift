@@ -44,4 +44,7 @@ package struct Repository: Sendable, Hashable {
         self.tagExpirationSeconds = tagExpirationSeconds
         self.description = description
     }
+
+    /// How long removed tags of this namespace stay restorable.
+    package var timeMachine: TimeMachine { TimeMachine(seconds: tagExpirationSeconds) }
 }

@@ -13,17 +13,20 @@ package enum AccountStore {
         package var email: EmailAddress?
         package var isVerified = false
         package var isSuperuser = false
+        /// How long removed tags stay restorable; DEFAULT_TAG_EXPIRATION.
+        package var timeMachine: TimeMachine
         package var created: Date
 
         package init(
             uuid: String, name: String, kind: Account.Kind, passwordHash: String? = nil, email: EmailAddress? = nil,
-            created: Date
+            timeMachine: TimeMachine = .standard, created: Date
         ) {
             self.uuid = uuid
             self.name = name
             self.kind = kind
             self.passwordHash = passwordHash
             self.email = email
+            self.timeMachine = timeMachine
             self.created = created
         }
     }
@@ -39,9 +42,11 @@ package enum AccountStore {
     package static func insert(_ account: NewAccount, in transaction: any Transaction) throws -> Int64? {
         try transaction.number(
             """
-            INSERT INTO account (uuid, name, kind, password_hash, email, verified, superuser, created_ms)
+            INSERT INTO account (uuid, name, kind, password_hash, email, verified, superuser,
+                removed_tag_expiration_s, created_ms)
             VALUES (\(account.uuid), \(account.name), \(account.kind.rawValue), \(account.passwordHash),
-                \(account.email?.text), \(account.isVerified), \(account.isSuperuser), \(account.created))
+                \(account.email?.text), \(account.isVerified), \(account.isSuperuser),
+                \(account.timeMachine.seconds), \(account.created))
             ON CONFLICT DO NOTHING RETURNING id
             """)
     }
@@ -76,6 +81,20 @@ package enum AccountStore {
                     lastFailure: try $0.dateIfAny("last_invalid_login_ms"))
             )
         }
+    }
+
+    /// How long the namespace keeps removed tags; nil when there is no such account.
+    package static func timeMachine(ofNamespace id: Int64, in transaction: any Transaction) throws -> TimeMachine? {
+        try transaction.row("SELECT removed_tag_expiration_s FROM account WHERE id = \(id)").map {
+            TimeMachine(seconds: try $0.int("removed_tag_expiration_s"))
+        }
+    }
+
+    static func setTimeMachine(
+        ofNamespace id: Int64, to timeMachine: TimeMachine, in transaction: any Transaction
+    ) throws {
+        try transaction.run(
+            "UPDATE account SET removed_tag_expiration_s = \(timeMachine.seconds) WHERE id = \(id)")
     }
 
     package static func hasUsers(in transaction: any Transaction) throws -> Bool {
