@@ -27,6 +27,7 @@ extension BuildmanPb_BuildPack {
         pullToken = pack.registry.pullToken?.text ?? ""
         pushToken = pack.registry.pushToken.text
         tagNames = pack.tags.map(\.text)
+        stagingTag = pack.stagingTag?.text ?? ""
         for login in pack.baseImageLogins {
             // An original worker knows one login, for the registry itself.
             if login.registry == pack.registry.host, !hasBaseImage {
@@ -78,7 +79,8 @@ extension BuildPack {
         self.init(
             jobToken: BuildSecret(wire.jobJwt), buildID: wire.buildID, attempt: Int(wire.attempt),
             source: try Source(wire: wire), context: wire.context, dockerfilePath: wire.dockerfilePath,
-            registry: try BuildRegistry(wire: wire), tags: try Self.tags(wire.tagNames), baseImageLogins: logins,
+            registry: try BuildRegistry(wire: wire), tags: try Self.tags(wire.tagNames),
+            stagingTag: wire.stagingTag.isEmpty ? nil : try Self.tags([wire.stagingTag]).first, baseImageLogins: logins,
             buildArguments: wire.buildArguments)
     }
 

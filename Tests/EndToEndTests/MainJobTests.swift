@@ -34,6 +34,9 @@ import WebRequests
         let counted = #"quay_build_duration_seconds_count{executor="local",job_status="complete"} 1"#
         #expect(metrics.contains(counted + "\n"), "\(metrics)")
 
+        // Moved together, by way of an image that no tag showed.
+        let listed = try await farm.call(.get, "/v2/admin/hello/tags/list", nil, token: nil)
+        #expect(listed.object["tags"] as? [String] == ["latest", "v1"], "\(listed.text)")
         for tag in ["latest", "v1"] {
             let root = try await farm.pull("admin/hello:\(tag)")
             #expect(try String(contentsOfFile: "\(root)/etc/motd", encoding: .utf8) == "HELLO FARM")

@@ -236,6 +236,13 @@ package nonisolated struct BuildmanPb_BuildPack: @unchecked Sendable {
     set {_uniqueStorage()._packageURLTrusted = newValue}
   }
 
+  /// A tag that the registry never shows: the image goes there first, then all of tag_names move in one request.
+  /// Empty: the tags are pushed one after another.
+  package var stagingTag: String {
+    get {_storage._stagingTag}
+    set {_uniqueStorage()._stagingTag = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_BuildPack: Equatable, Sendable {
@@ -541,7 +548,7 @@ nonisolated extension BuildmanPb_BuildJobArgs: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension BuildmanPb_BuildPack: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".BuildPack"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_jwt\0\u{3}package_url\0\u{3}git_package\0\u{1}context\0\u{3}dockerfile_path\0\u{1}repository\0\u{1}registry\0\u{3}pull_token\0\u{3}push_token\0\u{3}tag_names\0\u{3}base_image\0\u{4}'build_id\0\u{1}attempt\0\u{3}registry_insecure\0\u{3}allowed_private_networks\0\u{3}build_arguments\0\u{3}registry_credentials\0\u{3}package_url_trusted\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_jwt\0\u{3}package_url\0\u{3}git_package\0\u{1}context\0\u{3}dockerfile_path\0\u{1}repository\0\u{1}registry\0\u{3}pull_token\0\u{3}push_token\0\u{3}tag_names\0\u{3}base_image\0\u{4}'build_id\0\u{1}attempt\0\u{3}registry_insecure\0\u{3}allowed_private_networks\0\u{3}build_arguments\0\u{3}registry_credentials\0\u{3}package_url_trusted\0\u{3}staging_tag\0")
 
   fileprivate class _StorageClass {
     var _jobJwt: String = String()
@@ -561,6 +568,7 @@ nonisolated extension BuildmanPb_BuildPack: SwiftProtobuf.Message, SwiftProtobuf
     var _buildArguments: Dictionary<String,String> = [:]
     var _registryCredentials: [BuildmanPb_BuildPack.RegistryCredentials] = []
     var _packageURLTrusted: Bool = false
+    var _stagingTag: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -588,6 +596,7 @@ nonisolated extension BuildmanPb_BuildPack: SwiftProtobuf.Message, SwiftProtobuf
       _buildArguments = source._buildArguments
       _registryCredentials = source._registryCredentials
       _packageURLTrusted = source._packageURLTrusted
+      _stagingTag = source._stagingTag
     }
   }
 
@@ -643,6 +652,7 @@ nonisolated extension BuildmanPb_BuildPack: SwiftProtobuf.Message, SwiftProtobuf
         case 54: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &_storage._buildArguments) }()
         case 55: try { try decoder.decodeRepeatedMessageField(value: &_storage._registryCredentials) }()
         case 56: try { try decoder.decodeSingularBoolField(value: &_storage._packageURLTrusted) }()
+        case 57: try { try decoder.decodeSingularStringField(value: &_storage._stagingTag) }()
         default: break
         }
       }
@@ -714,6 +724,9 @@ nonisolated extension BuildmanPb_BuildPack: SwiftProtobuf.Message, SwiftProtobuf
       if _storage._packageURLTrusted != false {
         try visitor.visitSingularBoolField(value: _storage._packageURLTrusted, fieldNumber: 56)
       }
+      if !_storage._stagingTag.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._stagingTag, fieldNumber: 57)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -740,6 +753,7 @@ nonisolated extension BuildmanPb_BuildPack: SwiftProtobuf.Message, SwiftProtobuf
         if _storage._buildArguments != rhs_storage._buildArguments {return false}
         if _storage._registryCredentials != rhs_storage._registryCredentials {return false}
         if _storage._packageURLTrusted != rhs_storage._packageURLTrusted {return false}
+        if _storage._stagingTag != rhs_storage._stagingTag {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -16,8 +16,8 @@ protocol ContainerRuntime: Sendable {
     /// Builds the last stage of a Dockerfile and answers the image's id.
     func build(_ order: BuildOrder, log: BuildOutput) async throws -> String
 
-    /// Sends the image with this id to the registry under one tag.
-    func push(_ imageID: String, to target: ImageReference, log: BuildOutput) async throws
+    /// Sends the image with this id to the registry under one tag; answers the digest that its manifest has there.
+    func push(_ imageID: String, to target: ImageReference, log: BuildOutput) async throws -> Digest
 
     /// Removes everything that this build left in the runtime.
     func cleanUp() async

@@ -24,20 +24,35 @@ struct DockerRuntime: ContainerRuntime {
 
     func build(_ order: BuildOrder, log: BuildOutput) async throws -> String {
         try await commands.perform(buildCommand(order), failing: .buildError, log: log)
-        return try ImageIDFile.read(files.imageID)
+        return try ResultFile.imageID(files.imageID)
     }
 
-    func push(_ imageID: String, to target: ImageReference, log: BuildOutput) async throws {
+    func push(_ imageID: String, to target: ImageReference, log: BuildOutput) async throws -> Digest {
         let tag = command(["tag", imageID, target.text], logins: files.dockerPush)
         try await commands.perform(tag, failing: .tagIssue, log: log)
         let push = command(["push", target.text], logins: files.dockerPush)
         do {
             try await commands.perform(push, failing: .pushIssue, attempts: 3, log: log)
+            let digest = try await digest(of: target)
+            await removeName(target.text)
+            return digest
         } catch {
             await removeName(target.text)
             throw error
         }
-        await removeName(target.text)
+    }
+
+    /// The daemon keeps the digests of what it pushed, one for each repository.
+    private func digest(of target: ImageReference) async throws -> Digest {
+        let format = "{{range .RepoDigests}}{{println .}}{{end}}"
+        let result = try await commands.run(
+            command(["image", "inspect", "--format", format, target.text], logins: files.dockerPush),
+            log: BuildOutput { _ in })
+        let prefix = "\(target.registry)/\(target.path)@"
+        guard result.isSuccess, let line = result.tail.last(where: { $0.hasPrefix(prefix) }) else {
+            throw BuildFailure(.pushIssue, "The daemon doesn't tell the digest of what it pushed.")
+        }
+        return try ResultFile.digest(String(line.dropFirst(prefix.count)))
     }
 
     func cleanUp() async { await removeName(imageName) }

@@ -23,14 +23,10 @@ struct RuntimeFactory: Sendable {
             root: root.appending(path: "storage").path, runRoot: root.appending(path: "storage-run").path,
             driver: environment["STORAGE_DRIVER"])
         switch configuration.runtime {
-        case .buildah:
-            return BuildahRuntime(
-                commands: commands, files: files, storage: storage, environment: environment,
-                isolation: configuration.isolation)
-        case .podman:
-            return PodmanRuntime(
-                commands: commands, files: files, storage: storage, environment: environment,
-                isolation: configuration.isolation)
+        case .buildah, .podman:
+            return DaemonlessRuntime(
+                program: configuration.runtime == .buildah ? .buildah : .podman, commands: commands, files: files,
+                storage: storage, environment: environment, isolation: configuration.isolation)
         case .docker:
             return DockerRuntime(
                 commands: commands, files: files, environment: environment,

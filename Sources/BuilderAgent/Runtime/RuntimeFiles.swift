@@ -30,6 +30,7 @@ struct RuntimeFiles: Sendable, Hashable {
     var registriesFolder: URL { folder.appending(path: "registries.conf.d") }
     var policy: URL { folder.appending(path: "policy.json") }
     var imageID: URL { folder.appending(path: "image-id") }
+    var pushedDigest: URL { folder.appending(path: "pushed-digest") }
 
     /// Writes them all below `folder`, which must be there.
     func write(_ settings: Settings) throws {

@@ -28,7 +28,17 @@ struct BuildJob: Sendable {
             context: found.context.path, dockerfile: found.dockerfile.path, arguments: pack.buildArguments)
         let imageID = try await runtime.build(order, log: log)
         try await phases.report(.pushing)
-        for target in try targets() { try await runtime.push(imageID, to: target, log: log) }
+        try await push(imageID)
+    }
+
+    /// Every tag or none, where the registry knows how: the image first, where nobody sees it, then one request.
+    private func push(_ imageID: String) async throws {
+        guard let staging = pack.stagingTag, pack.tags.count > 1 else {
+            for tag in pack.tags { _ = try await runtime.push(imageID, to: try target(tag), log: log) }
+            return
+        }
+        let digest = try await runtime.push(imageID, to: try target(staging), log: log)
+        try await TagMover(registry: pack.registry).move(pack.tags, to: digest)
     }
 
     private func bases(_ text: String) throws -> [ImageReference] {
@@ -43,12 +53,10 @@ struct BuildJob: Sendable {
         return RuntimeFiles.pullLogins(settings).first { $0.registry == image.registry }?.username
     }
 
-    private func targets() throws -> [ImageReference] {
+    private func target(_ tag: TagName) throws -> ImageReference {
         do {
-            return try pack.tags.map { tag throws(ImageReference.Malformed) in
-                try ImageReference(
-                    registry: pack.registry.host, path: pack.registry.repository.text, tag: tag.text)
-            }
+            return try ImageReference(
+                registry: pack.registry.host, path: pack.registry.repository.text, tag: tag.text)
         } catch { throw BuildFailure(.tagIssue, error.message) }
     }
 }

@@ -38,6 +38,7 @@ struct BuildPackAssembly: Sendable {
                 host: config.registry, repository: job.repository.name, isInsecure: settings.isRegistryInsecure,
                 pullToken: token, pushToken: token),
             tags: try config.dockerTags.map { try TagName($0) },
+            stagingTag: try TagName(StagingTag.name(for: job.attempt.key)),
             baseImageLogins: job.pullRobot.map {
                 [
                     RegistryLogin(

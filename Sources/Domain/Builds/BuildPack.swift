@@ -19,13 +19,15 @@ package struct BuildPack: Sendable, Hashable {
     package let registry: BuildRegistry
     /// Never empty.
     package let tags: [TagName]
+    /// Where the image goes before all of ``tags`` move to it in one request; nil: they are pushed one after another.
+    package let stagingTag: TagName?
     /// For private base images: each is offered to exactly its host.
     package let baseImageLogins: [RegistryLogin]
     package let buildArguments: [String: String]
 
     package init(
         jobToken: BuildSecret, buildID: String, attempt: Int, source: Source, context: String, dockerfilePath: String,
-        registry: BuildRegistry, tags: [TagName], baseImageLogins: [RegistryLogin] = [],
+        registry: BuildRegistry, tags: [TagName], stagingTag: TagName? = nil, baseImageLogins: [RegistryLogin] = [],
         buildArguments: [String: String] = [:]
     ) {
         self.jobToken = jobToken
@@ -36,6 +38,7 @@ package struct BuildPack: Sendable, Hashable {
         self.dockerfilePath = dockerfilePath
         self.registry = registry
         self.tags = tags
+        self.stagingTag = stagingTag
         self.baseImageLogins = baseImageLogins
         self.buildArguments = buildArguments
     }

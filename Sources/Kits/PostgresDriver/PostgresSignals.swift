@@ -1,8 +1,7 @@
-import Synchronization
-
 import struct Logging.Logger
 import struct Runtime.WallClock
 import class SQL.SignalHub
+import class SQL.WatchTask
 
 /// Hears the signals of every process through LISTEN, on a connection of its own, from the first listener on.
 final class PostgresSignals: Sendable {
@@ -13,7 +12,7 @@ final class PostgresSignals: Sendable {
     private let hub: SignalHub
     private let clock: WallClock
     private let logger: Logger
-    private let task = Mutex<Task<Void, Never>?>(nil)
+    private let task = WatchTask()
 
     init(url: String, hub: SignalHub, clock: WallClock, logger: Logger) {
         self.url = url
@@ -23,21 +22,12 @@ final class PostgresSignals: Sendable {
     }
 
     /// Call after the listener is in the hub. Safe to call again.
-    func start() {
-        task.withLock { task in
-            guard task == nil else { return }
-            task = Task { await self.listen() }
-        }
-    }
+    func start() { task.start { await self.listen() } }
 
     /// Ends soon; ``stop()`` waits for it.
-    func cancel() { task.withLock { $0?.cancel() } }
+    func cancel() { task.cancel() }
 
-    func stop() async {
-        let running = task.withLock { $0 }
-        running?.cancel()
-        await running?.value
-    }
+    func stop() async { await task.stop() }
 
     private func listen() async {
         var pause = Duration.milliseconds(100)

@@ -1,9 +1,9 @@
 import GRDB
-import Synchronization
 
 import struct Logging.Logger
 import struct Runtime.WallClock
 import class SQL.SignalHub
+import class SQL.WatchTask
 
 /// Notices the commits of every process on one file, while somebody listens.
 ///
@@ -15,7 +15,7 @@ final class CommitWatch: Sendable {
     private let hub: SignalHub
     private let clock: WallClock
     private let logger: Logger
-    private let task = Mutex<Task<Void, Never>?>(nil)
+    private let task = WatchTask()
 
     init(path: String, hub: SignalHub, clock: WallClock, logger: Logger) {
         self.path = path
@@ -25,21 +25,12 @@ final class CommitWatch: Sendable {
     }
 
     /// Call after the listener is in the hub. Safe to call while it runs.
-    func start() {
-        task.withLock { task in
-            guard task == nil else { return }
-            task = Task { await self.watch() }
-        }
-    }
+    func start() { task.start { await self.watch() } }
 
     /// Ends soon; ``stop()`` waits for it.
-    func cancel() { task.withLock { $0?.cancel() } }
+    func cancel() { task.cancel() }
 
-    func stop() async {
-        let running = task.withLock { $0 }
-        running?.cancel()
-        await running?.value
-    }
+    func stop() async { await task.stop() }
 
     private func watch() async {
         while !Task.isCancelled {
@@ -64,22 +55,13 @@ final class CommitWatch: Sendable {
         configuration.label = "sqlite-watch"
         let connection = try DatabaseQueue(path: path, configuration: configuration)
         var known: Int64?
-        while !stopsForLackOfListeners() {
+        while task.goesOn(while: { hub.hasListeners }) {
             let version = try await connection.unsafeRead { try Int64.fetchOne($0, sql: "PRAGMA data_version") }
             if version != known {
                 known = version
                 hub.wakeAll()
             }
             try await clock.sleep(for: Self.period)
-        }
-    }
-
-    // Asked under the lock that `start` takes: a listener that comes just now either keeps this loop or starts another.
-    private func stopsForLackOfListeners() -> Bool {
-        task.withLock { task in
-            if hub.hasListeners { return false }
-            task = nil
-            return true
         }
     }
 }

@@ -44,7 +44,8 @@ package struct ManifestService: Sendable {
         var moved = tags
         var digest = manifest.digest()
         switch reference {
-        case .tag(let name): moved.insert(name, at: 0)
+        case .tag(let name):
+            if access.caller.buildGrant == nil || !StagingTag.isOne(name) { moved.insert(name, at: 0) }
         case .digest(let named):
             digest = manifest.digest(by: named.algorithm)
             guard digest == named else {

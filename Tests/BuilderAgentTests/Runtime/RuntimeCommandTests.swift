@@ -90,8 +90,9 @@ import Testing
 
     private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    private static func buildah(_ files: RuntimeFiles) -> BuildahRuntime {
-        BuildahRuntime(
+    private static func buildah(_ files: RuntimeFiles) -> DaemonlessRuntime {
+        DaemonlessRuntime(
+            program: .buildah,
             commands: RuntimeCommands(runner: CommandRunner(), logger: quiet), files: files,
             storage: RuntimeStorage(root: "/s", runRoot: "/r", driver: "vfs"), environment: [:], isolation: "chroot")
     }

@@ -250,6 +250,22 @@ import Testing
         }
         #expect(try await put("v1") == nil)
         #expect(try await put("latest") == .denied)
+
+        // What is staged is there by its digest, under no name, until the tags move to it.
+        let staged = desk.image(
+            config: try await desk.blob("staged config"), layer: try await desk.blob("staged layer"))
+        let digest = Digest(of: staged)
+        let staging = try TagName(StagingTag.name(for: JobKey(buildUUID: UUID().uuidString.lowercased(), attempt: 1)))
+        _ = try await desk.manifests.put(
+            staged, contentType: MediaType.ociImage.text, reference: .tag(staging), in: access)
+        #expect(
+            try await desk.kind { _ = try await desk.manifests.manifest(.tag(staging), in: access) } == .manifestUnknown
+        )
+        #expect(try await desk.manifests.manifest(.tag(try TagName("v1")), in: access).digest == Digest(of: body))
+        _ = try await desk.manifests.put(
+            staged, contentType: MediaType.ociImage.text, reference: .digest(digest), tags: [try TagName("v1")],
+            in: access)
+        #expect(try await desk.manifests.manifest(.tag(try TagName("v1")), in: access).digest == digest)
         try await desk.fixture.database.write {
             try $0.run("UPDATE build_attempt SET ended_ms = 1 WHERE id = \(attemptID)")
         }

@@ -14,6 +14,8 @@ struct BuildLogView: Sendable, Hashable {
     let earlier: Int
     /// Where the earlier entries are to be seen; nil when there are none.
     let earlierPath: String?
+    /// What the script writes as the heading of a phase.
+    let phaseSentences = PhaseLabel.sentences
 
     /// One foldable part: a heading, unless output came before any, and the lines below it.
     struct Section: Sendable, Hashable {

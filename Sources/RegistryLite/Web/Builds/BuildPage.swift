@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import RegistryCore
 
 /// A build: where it is, what it is made of, and its log.
 struct BuildPage: Sendable, Hashable {
@@ -72,7 +73,9 @@ struct BuildPage: Sendable, Hashable {
         }
         facts.append(Fact(label: "Dockerfile", value: build.dockerfilePath, isCode: true))
         facts.append(Fact(label: "Context", value: build.context, isCode: true))
-        if track.attempt > 1 { facts.append(Fact(label: "Attempt", value: "\(track.attempt) of 3")) }
+        if track.attempt > 1 {
+            facts.append(Fact(label: "Attempt", value: "\(track.attempt) of \(BuildService.maximumLaunches)"))
+        }
         self.facts = facts
     }
 

@@ -1,3 +1,5 @@
+import RegistryCore
+
 /// A build's phase in words and in a mark, never in colour alone.
 struct PhaseLabel: Sendable, Hashable {
     /// What kind of news it is: decides the mark and its colour.
@@ -38,10 +40,15 @@ struct PhaseLabel: Sendable, Hashable {
             .retry
         ),
         "expired": (
-            "Expired", "Build did not complete after 3 attempts. Re-submit this build to try again.", .bad
+            "Expired",
+            "Build did not complete after \(BuildService.maximumLaunches) attempts. Re-submit this build to try again.",
+            .bad
         ),
         "cannot_load": ("Unknown", "Cannot load build status", .bad),
     ]
+
+    /// Every phase and its sentence, a line each with a blank between, for the script that draws a live log.
+    static let sentences = known.map { "\($0.key) \($0.value.1)" }.sorted().joined(separator: "\n")
 
     /// Whether nothing more will come: a page stops following the log.
     var isOver: Bool { ["complete", "error", "cancelled", "expired"].contains(name) }

@@ -8,6 +8,8 @@ const log = document.getElementById("log");
 const body = document.getElementById("log-body");
 const end = document.getElementById("log-end");
 let next = Number(log.dataset.next);
+// A phase and its sentence a line: the words are the server's.
+const phases = Object.fromEntries(log.dataset.phases.split("\n").map((line) => line.split(/ (.*)/, 2)));
 const finder = search(document.getElementById("log-search"), document.getElementById("log-hits"), body);
 const isOver = () => document.getElementById("build-state").dataset.over === "yes";
 
@@ -72,7 +74,7 @@ function take(entries, position) {
     isDrawing = false;
     const batch = waiting;
     waiting = [];
-    append(body, batch, next);
+    append(body, batch, next, phases);
     next += batch.length;
     finder.refresh();
     if (follows) showEnd();

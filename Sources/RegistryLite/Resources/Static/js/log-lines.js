@@ -4,13 +4,6 @@ import { parse } from "./ansi.js";
 /** How many lines the page holds before it lets the oldest go. */
 const most = 20_000;
 
-const phases = {
-  waiting: "Waiting for available build worker", "build-scheduled": "Preparing build node",
-  unpacking: "Unpacking build package", pulling: "Pulling base image", building: "Building image from Dockerfile",
-  pushing: "Pushing image built from Dockerfile", complete: "Dockerfile build completed and pushed",
-  error: "Dockerfile build failed", cancelled: "This build was previously cancelled.",
-  internalerror: "An internal system error occurred while building; the build will be retried in the next few minutes.",
-};
 const kinds = { command: ["step", "Step"], phase: ["phase", "Phase"], error: ["error", "Error"] };
 
 function make(name, className, text) {
@@ -25,7 +18,7 @@ function clock(entry) {
   return match ? make("time", "", match[1]) : "";
 }
 
-function heading(entry, number) {
+function heading(entry, number, phases) {
   const [className, label] = kinds[entry.type];
   const part = make("details", `part part-${className}`);
   part.open = true;
@@ -60,12 +53,12 @@ function line(entry, number) {
   return row;
 }
 
-/** Appends entries to the log's body; `position` is the first one's, counting from 0. */
-export function append(body, entries, position) {
+/** Appends entries to the log's body; `position` is the first one's, counting from 0, `phases` a sentence for each phase. */
+export function append(body, entries, position, phases) {
   entries.forEach((entry, index) => {
     const number = position + index + 1;
     if (kinds[entry.type]) {
-      body.append(heading(entry, number));
+      body.append(heading(entry, number, phases));
       return;
     }
     if (!body.lastElementChild) body.append(output());

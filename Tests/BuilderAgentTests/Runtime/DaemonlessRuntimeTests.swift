@@ -8,7 +8,7 @@ import Testing
 @testable import BuilderAgent
 
 /// Real builds. The push goes to a folder: registries are the business of the end-to-end tests.
-@Suite("Builds with buildah") struct BuildahRuntimeTests {
+@Suite("Builds with buildah") struct DaemonlessRuntimeTests {
     private static let dockerfile = """
         FROM scratch AS tools
         COPY busybox /bin/busybox
@@ -62,7 +62,7 @@ import Testing
 /// A context with busybox, a storage, and a runtime between them.
 private struct Bench {
     let folder: TemporaryFolder
-    let runtime: BuildahRuntime
+    let runtime: DaemonlessRuntime
     let log = Lines()
     private let environment: [String: String]
 
@@ -87,7 +87,8 @@ private struct Bench {
         environment = [
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": files.home.path, "TMPDIR": files.temporary.path,
         ]
-        runtime = BuildahRuntime(
+        runtime = DaemonlessRuntime(
+            program: .buildah,
             commands: RuntimeCommands(
                 runner: CommandRunner(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
             files: files,
