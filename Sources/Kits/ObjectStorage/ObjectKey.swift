@@ -34,6 +34,11 @@ package struct ObjectKey: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { text }
 
+    /// The last part: what the key was made of.
+    package var identifier: String {
+        String(text.suffix(from: text.index(after: text.lastIndex(of: "/") ?? text.startIndex)))
+    }
+
     /// The folder of the object, relative to the location's root.
     var folder: String { String(text.prefix(upTo: text.lastIndex(of: "/") ?? text.startIndex)) }
 

@@ -53,9 +53,14 @@ package enum BlobStore {
         ).map { Blob(id: $0, digest: digest, sizeBytes: sizeBytes, location: location, key: key) }
     }
 
-    /// Says that the bytes of a blob are now another object: its own was lost.
-    static func move(_ blob: Blob, to key: ObjectKey, in transaction: any Transaction) throws {
-        try transaction.run("UPDATE blob SET object_key = \(key.text) WHERE id = \(blob.id)")
+    /// Says that the bytes of a blob are now another object: its own was lost. What is left of that is garbage; nothing
+    /// happens when another upload was faster, or the blob is gone.
+    static func move(_ blob: Blob, to key: ObjectKey, at moment: Date, in transaction: any Transaction) throws {
+        let moved = try transaction.run(
+            "UPDATE blob SET object_key = \(key.text) WHERE id = \(blob.id) AND object_key = \(blob.key.text)")
+        guard moved == 1 else { return }
+        try GarbageStore.discard(
+            objectKey: blob.key.text, location: blob.location, sizeBytes: blob.sizeBytes, at: moment, in: transaction)
     }
 
     /// Makes the blob readable in a repository, and keeps it there until `moment` at least, with or without a manifest.

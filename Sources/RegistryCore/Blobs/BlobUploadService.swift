@@ -195,22 +195,39 @@ package struct BlobUploadService: Sendable {
         }
         var lost: Blob?
         if let known, try await objects.content(of: known.key)?.sizeBytes != known.sizeBytes { lost = known }
-        let (blob, isOurs) = try await platform.database.write { [lost] transaction in
+        let linked: (blob: Blob, isOurs: Bool)? = try await platform.database.write { [lost] transaction in
             try WriteCheck.push(into: access, in: transaction)
-            guard try BlobUploadStore.delete(upload.uuid, in: transaction) else { throw Self.unknown(upload.uuid) }
+            guard try BlobUploadStore.delete(upload.uuid, in: transaction) else {
+                // Somebody else ended the upload. Where that was the cleanup, nobody else knows of our object.
+                if try !BlobStore.hasObject(upload.key, atLocation: upload.location, in: transaction) {
+                    try discard(upload, at: now, transaction)
+                }
+                return nil
+            }
             let inserted = try BlobStore.insert(
                 digest, sizeBytes: upload.offset, location: upload.location, key: upload.key, at: now, in: transaction)
-            if inserted == nil, let lost { try BlobStore.move(lost, to: upload.key, in: transaction) }
+            if inserted == nil, let lost { try BlobStore.move(lost, to: upload.key, at: now, in: transaction) }
             guard let blob = try inserted ?? BlobStore.find(digest, atLocation: upload.location, in: transaction) else {
                 throw RegistryError(.internalError, "The blob \(digest) was not written.")
             }
             try BlobStore.link(
                 blob.id, toRepository: access.repository.id, pinnedUntil: now + Self.pin, in: transaction)
-            return (blob, blob.key == upload.key)
+            let isOurs = blob.key == upload.key
+            if !isOurs { try discard(upload, at: now, transaction) }
+            return (blob, isOurs)
         }
         hashes.forget(upload.uuid)
-        if !isOurs { try await objects.delete(upload.key) }
-        return blob
+        guard let linked else { throw Self.unknown(upload.uuid) }
+        // The collector would do it; the space is free sooner.
+        if !linked.isOurs { try await objects.delete(upload.key) }
+        return linked.blob
+    }
+
+    /// From now on no row names what there is of the upload.
+    private func discard(_ upload: BlobUpload, at now: Date, _ transaction: any Transaction) throws {
+        try GarbageStore.discard(
+            objectKey: upload.key.text, location: upload.location, withUpload: true, sizeBytes: upload.offset, at: now,
+            in: transaction)
     }
 
     private func find(_ uuid: String, in access: RepositoryAccess) async throws -> BlobUpload {
@@ -225,8 +242,13 @@ package struct BlobUploadService: Sendable {
     }
 
     private func remove(_ upload: BlobUpload) async throws {
-        _ = try await platform.database.write { try BlobUploadStore.delete(upload.uuid, in: $0) }
+        let now = platform.clock.now
+        try await platform.database.write { transaction in
+            guard try BlobUploadStore.delete(upload.uuid, in: transaction) else { return }
+            try discard(upload, at: now, transaction)
+        }
         hashes.forget(upload.uuid)
+        // Where this fails or never happens, the collector does it.
         try await stored { try await objects.discard(upload.upload) }
     }
 

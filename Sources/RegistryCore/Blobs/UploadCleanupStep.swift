@@ -20,19 +20,18 @@ package struct UploadCleanupStep: Sendable {
         let uploads = try await platform.database.read {
             try BlobUploadStore.idle(since: before, limit: Self.batch, in: $0)
         }
-        for upload in uploads where upload.location == platform.objects.location {
-            // The row goes first, if the upload still rests: whoever goes on with it now learns that it is gone.
-            let isGone = try await platform.database.write {
-                try BlobUploadStore.delete(upload.uuid, idleSince: before, in: $0)
+        let now = platform.clock.now
+        for upload in uploads {
+            // The row goes first, if the upload still rests: whoever goes on with it now learns that it is gone. Its bytes
+            // are written down as garbage with that, so that a crash leaves none.
+            try await platform.database.write { transaction in
+                guard try BlobUploadStore.delete(upload.uuid, idleSince: before, in: transaction) else { return }
+                try GarbageStore.discard(
+                    objectKey: upload.key.text, location: upload.location, withUpload: true, sizeBytes: upload.offset,
+                    at: now, in: transaction)
             }
-            guard isGone else { continue }
-            try await platform.objects.discard(upload.upload)
-            // An upload that broke between the location and the database left an object that no blob names.
-            let isUsed = try await platform.database.read {
-                try BlobStore.hasObject(upload.key, atLocation: upload.location, in: $0)
-            }
-            if !isUsed { try await platform.objects.delete(upload.key) }
         }
+        try await ObjectRemoval(platform: platform).run()
         return uploads.count
     }
 }

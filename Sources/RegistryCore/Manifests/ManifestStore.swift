@@ -88,7 +88,11 @@ package enum ManifestStore {
 
     package static func link(blobs: [Int64], to manifestID: Int64, in transaction: any Transaction) throws {
         for blob in blobs {
-            try transaction.run("INSERT INTO manifest_blob (manifest_id, blob_id) VALUES (\(manifestID), \(blob))")
+            try transaction.run(
+                """
+                INSERT INTO manifest_blob (manifest_id, blob_id, repository_id)
+                    SELECT id, \(blob), repository_id FROM manifest WHERE id = \(manifestID)
+                """)
         }
     }
 

@@ -117,7 +117,7 @@ struct Composition: Sendable {
                     }, logger: logger))
         }
         var configuration = ServiceGroupConfiguration(
-            services: applications + WorkerList.workers(services, logger: logger),
+            services: applications + WorkerList.workers(services, settings.configuration, logger: logger),
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(30)
         try await ServiceGroup(configuration: configuration).run()

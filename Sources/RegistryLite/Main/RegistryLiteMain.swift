@@ -5,5 +5,7 @@ import ArgumentParser
 struct RegistryLiteMain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "RegistryLite", abstract: "A container registry that builds images.",
-        subcommands: [ServeCommand.self, MigrateCommand.self, CheckConfigCommand.self, UserCommand.self])
+        subcommands: [
+            ServeCommand.self, MigrateCommand.self, CheckConfigCommand.self, CollectCommand.self, UserCommand.self,
+        ])
 }

@@ -22,7 +22,9 @@ struct ServeCommand: AsyncParsableCommand {
             let address = try metrics.map { try Settings.address($0, option: "--metrics") }
             let logger = settings.startLogging()
             let registry = PrometheusRegistry(
-                help: RequestMetrics.help.merging(QueueGauges.help) { first, _ in first })
+                help: [RequestMetrics.help, QueueGauges.help, CollectionMetrics.help].reduce(into: [:]) {
+                    $0.merge($1) { first, _ in first }
+                })
             MetricsSystem.bootstrap(registry)
             let composition = try await Composition(settings, logger: logger)
             try await composition.serve(

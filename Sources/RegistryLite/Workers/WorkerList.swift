@@ -4,11 +4,12 @@ import ServiceLifecycle
 
 /// Every background step of RegistryLite with its interval.
 enum WorkerList {
-    static func workers(_ services: Registry, logger: Logger) -> [any Service] {
+    static func workers(_ services: Registry, _ configuration: Configuration, logger: Logger) -> [any Service] {
         let clock = services.platform.clock
         let sessions = SessionCleanupStep(platform: services.platform)
         let uploads = UploadCleanupStep(platform: services.platform)
-        return [
+        let collection = CollectionStep(platform: services.platform)
+        var workers = [
             PeriodicWorker(name: "session cleanup", interval: .seconds(600), clock: clock, logger: logger) {
                 try await sessions.run()
             },
@@ -16,5 +17,13 @@ enum WorkerList {
                 try await uploads.run()
             },
         ]
+        let period = configuration.registry.garbageCollectionPeriod
+        if configuration.features.garbageCollection {
+            workers.append(
+                PeriodicWorker(name: "garbage collection", interval: period, clock: clock, logger: logger) {
+                    try await collection.run()
+                })
+        }
+        return workers
     }
 }
