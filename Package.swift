@@ -88,7 +88,7 @@ let package = Package(
         cLibrary("CCurl"), cLibrary("CHiredis"), cLibrary("CYAML"), cLibrary("CArchive"),
         cLibrary("COpenSSL"), cLibrary("CPostgres"), cLibrary("CCrypt"),
         kit("Runtime"),
-        kit("OCI", ["Runtime", crypto]),
+        kit("OCI", ["Runtime", "COpenSSL"]),
         kit("SQL", ["Runtime", logging]),
         kit("SQLiteDriver", ["SQL", "Runtime", logging, grdb]),
         kit("PostgresDriver", ["SQL", "Runtime", logging, "CPostgres"]),

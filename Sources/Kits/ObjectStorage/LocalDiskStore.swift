@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 package import NIOCore
 import NIOPosix
+import Synchronization
 
 /// A folder of this machine as a location.
 ///
@@ -9,7 +10,7 @@ import NIOPosix
 /// objects. An upload is locked (flock) while a request writes it, so that two processes on one folder can't mix theirs.
 package struct LocalDiskStore: ObjectStore {
     package let location: String
-    private let root: String
+    let root: String
     private static let marker = "registry-storage"
     private static let batchBytes = 128 * 1024
     private static let readBytes = 1024 * 1024
@@ -31,36 +32,55 @@ package struct LocalDiskStore: ObjectStore {
     }
 
     package func append(
-        _ chunks: some AsyncSequence<ByteBuffer, any Error> & Sendable, to upload: UploadKey, at offset: Int64,
-        observing observer: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+        _ chunks: some AsyncSequence<ByteBuffer, any Error> & Sendable, to upload: UploadKey, at mark: UploadMark,
+        for ledger: some UploadLedger
     ) async throws {
         let path = path(of: upload)
         let file = try await NIOThreadPool.singleton.runIfActive {
             let file = try LocalFile.openForAppending(path)
             try file.lock()
-            guard try file.size() >= offset else {
-                throw ObjectStorageError(.tooShort, "The upload \(upload) holds fewer than \(offset) bytes.")
+            // Whoever had it before may have made it an object, or removed it, between our opening and our locking.
+            guard try file.isNamed(path) else {
+                throw ObjectStorageError(.busy, "Another request has ended the upload \(upload).")
             }
-            try file.truncate(to: offset)
             return file
         }
         defer { file.unlock() }
-        try await chunks.inBatches(ofAtMost: Self.batchBytes) { batch in
-            try await NIOThreadPool.singleton.runIfActive {
-                for chunk in batch {
-                    try chunk.withUnsafeReadableBytes { bytes in
-                        try file.write(bytes)
-                        observer(bytes)
+        do { try await ledger.confirm() } catch {
+            // Ours, if it is empty: nobody began this upload, or somebody has ended it.
+            if try file.size() == 0 { try await remove(path) }
+            throw error
+        }
+        try await NIOThreadPool.singleton.runIfActive {
+            guard try file.size() >= mark.offset else {
+                throw ObjectStorageError(.tooShort, "The upload \(upload) holds fewer than \(mark.offset) bytes.")
+            }
+            try file.truncate(to: mark.offset)
+        }
+        let stored = Mutex(mark.offset)
+        var failure: (any Error)?
+        do {
+            try await chunks.inBatches(ofAtMost: Self.batchBytes) { batch in
+                try await NIOThreadPool.singleton.runIfActive {
+                    for chunk in batch {
+                        try chunk.withUnsafeReadableBytes { bytes in
+                            try file.write(bytes)
+                            ledger.observe(bytes)
+                            stored.withLock { $0 += Int64(bytes.count) }
+                        }
                     }
                 }
             }
-        }
+        } catch { failure = error }
+        try await ledger.acknowledge(UploadMark(offset: stored.withLock { $0 }), after: failure)
+        if let failure { throw failure }
     }
 
     package func replay(
-        _ upload: UploadKey, first count: Int64,
+        _ upload: UploadKey, to mark: UploadMark,
         observing observer: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
     ) async throws {
+        let count = mark.offset
         guard count > 0 else { return }
         let path = path(of: upload)
         let file = try await NIOThreadPool.singleton.runIfActive { try LocalFile.openForReading(path) }
@@ -78,7 +98,9 @@ package struct LocalDiskStore: ObjectStore {
         }
     }
 
-    package func commit(_ upload: UploadKey, size: Int64, as key: ObjectKey) async throws {
+    package func commit(_ upload: UploadKey, at mark: UploadMark) async throws {
+        let size = mark.offset
+        let key = upload.object
         let source = path(of: upload)
         let target = path(of: key)
         let folder = "\(root)/\(key.folder)"
@@ -87,6 +109,9 @@ package struct LocalDiskStore: ObjectStore {
             let file = size == 0 ? try LocalFile.openForAppending(source) : try LocalFile.openForReading(source)
             try file.lock()
             defer { file.unlock() }
+            guard try file.isNamed(source) else {
+                throw ObjectStorageError(.busy, "Another request has ended the upload \(upload).")
+            }
             guard try file.size() >= size else {
                 throw ObjectStorageError(.tooShort, "The upload \(upload) holds fewer than \(size) bytes.")
             }
@@ -109,6 +134,10 @@ package struct LocalDiskStore: ObjectStore {
     }
 
     package func delete(_ key: ObjectKey) async throws { try await remove(path(of: key)) }
+
+    package func objects(after key: ObjectKey?, limit: Int) async throws -> [StoredObject] {
+        try await NIOThreadPool.singleton.runIfActive { try listing(after: key, limit: limit) }
+    }
 
     package func freeBytes() async throws -> Int64? {
         // Of the marker and not of the folder: where a disk is not mounted any more, its empty folder is still there.

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 
 /// One open file, closed with the last reference; every call blocks and belongs on a thread of its own.
@@ -20,10 +21,25 @@ final class LocalFile: Sendable {
 
     static func openForReading(_ path: String) throws -> LocalFile { try LocalFile(path, flags: O_RDONLY) }
 
+    /// What a folder says of a file.
+    struct Status {
+        let sizeBytes: Int64
+        let isRegular: Bool
+        let changedAt: Date
+    }
+
     /// The size of the file at `path`; nil when there is none.
-    static func size(of path: String) throws -> Int64? {
+    static func size(of path: String) throws -> Int64? { try status(of: path)?.sizeBytes }
+
+    /// Of the file at `path`, which is not followed; nil when there is none.
+    static func status(of path: String) throws -> Status? {
         var status = stat()
-        if lstat(path, &status) == 0 { return Int64(status.st_size) }
+        if lstat(path, &status) == 0 {
+            let changed = TimeInterval(status.st_ctim.tv_sec) + TimeInterval(status.st_ctim.tv_nsec) / 1e9
+            return Status(
+                sizeBytes: Int64(status.st_size), isRegular: status.st_mode & S_IFMT == S_IFREG,
+                changedAt: Date(timeIntervalSince1970: changed))
+        }
         guard errno == ENOENT else { throw ObjectStorageError.system("Looking at \(path)") }
         return nil
     }
@@ -61,6 +77,17 @@ final class LocalFile: Sendable {
 
     /// Lets the next one in at once: the file itself may stay open a little longer than its last use.
     func unlock() { flock(descriptor, LOCK_UN) }
+
+    /// Whether `path` still leads to this file, and to no newer one.
+    func isNamed(_ path: String) throws -> Bool {
+        var (mine, named) = (stat(), stat())
+        guard fstat(descriptor, &mine) == 0 else { throw ObjectStorageError.system("Looking at \(path)") }
+        guard lstat(path, &named) == 0 else {
+            if errno == ENOENT { return false }
+            throw ObjectStorageError.system("Looking at \(path)")
+        }
+        return mine.st_ino == named.st_ino && mine.st_dev == named.st_dev
+    }
 
     func size() throws -> Int64 {
         var status = stat()

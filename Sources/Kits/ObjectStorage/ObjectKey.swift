@@ -34,6 +34,9 @@ package struct ObjectKey: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { text }
 
+    /// The first part: what kind of object it is.
+    package var area: String { String(text.prefix { $0 != "/" }) }
+
     /// The last part: what the key was made of.
     package var identifier: String {
         String(text.suffix(from: text.index(after: text.lastIndex(of: "/") ?? text.startIndex)))
@@ -55,15 +58,13 @@ package struct ObjectKey: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// The name of an upload under way. Shape: as an ``ObjectKey``'s identifier.
+/// The name of an upload under way: that of the object that it becomes, and nobody else's.
 package struct UploadKey: Sendable, Hashable, CustomStringConvertible {
-    package let text: String
+    package let object: ObjectKey
 
-    /// Throws ``ObjectKey/Malformed``.
-    package init(_ identifier: String) throws(ObjectKey.Malformed) {
-        guard ObjectKey.isIdentifier(identifier) else { throw ObjectKey.Malformed(text: identifier) }
-        text = identifier
-    }
+    package init(_ object: ObjectKey) { self.object = object }
 
+    /// A file name. Shape: area, dash, identifier.
+    package var text: String { "\(object.area)-\(object.identifier)" }
     package var description: String { text }
 }

@@ -13,6 +13,8 @@ package struct ObjectStorageError: Error, Sendable, CustomStringConvertible {
         case full
         /// The location holds somebody else's files.
         case foreign
+        /// The service can't be reached, or is overloaded: the same may well succeed later.
+        case unavailable
         /// The disk or the service failed.
         case failed
     }

@@ -5,6 +5,7 @@ package import OCI
 import ObjectStorage
 import Runtime
 import SQL
+import Synchronization
 
 /// Takes blobs from clients, in one request or in many, through any replica.
 ///
@@ -28,7 +29,6 @@ package struct BlobUploadService: Sendable {
 
     private let platform: Platform
     private let accessControl: AccessControl
-    private let hashes = UploadHashes()
     private var objects: any ObjectStore { platform.objects }
 
     package init(platform: Platform, access: AccessControl) {
@@ -45,8 +45,9 @@ package struct BlobUploadService: Sendable {
         let now = platform.clock.now
         let subject = Self.subject(access.caller)
         let upload = BlobUpload(
-            uuid: uuid, repositoryID: access.repository.id, offset: 0, algorithm: algorithm, location: objects.location,
-            key: try ObjectKey(area: "blobs", identifier: uuid), upload: try UploadKey(uuid))
+            uuid: uuid, repositoryID: access.repository.id, mark: .start, algorithm: algorithm,
+            hasher: DigestHasher(algorithm), location: objects.location,
+            key: try ObjectKey(area: "blobs", identifier: uuid))
         try await platform.database.write { transaction in
             try WriteCheck.push(into: access, in: transaction)
             guard try BlobUploadStore.count(subject: subject, in: transaction) < Self.maximumUploadsPerSubject else {
@@ -61,7 +62,7 @@ package struct BlobUploadService: Sendable {
 
     /// Errors: `.blobUploadUnknown`, also for an upload of another repository or subject.
     package func status(_ uuid: String, in access: RepositoryAccess) async throws -> Status {
-        Status(uuid: uuid, progress: UploadProgress(offset: try await find(uuid, in: access).offset))
+        Status(uuid: uuid, progress: UploadProgress(offset: try await find(uuid, in: access).mark.offset))
     }
 
     /// Stores a piece of the blob, streamed with back pressure. When the client breaks off, what came is kept.
@@ -88,7 +89,7 @@ package struct BlobUploadService: Sendable {
         if let chunks {
             let status = try await append(chunks, to: upload, as: piece, announced: announced, in: access)
             upload = try await find(uuid, in: access)
-            guard upload.offset == status.progress.offset else { throw Self.busy }
+            guard upload.mark.offset == status.progress.offset else { throw Self.busy }
         }
         let hash = try await hash(of: upload, by: digest.algorithm)
         guard hash.digest() == digest else {
@@ -97,7 +98,7 @@ package struct BlobUploadService: Sendable {
                 .digestInvalid, "The uploaded bytes do not have the digest that was named.",
                 details: ["digest": digest.text])
         }
-        try await stored { try await objects.commit(upload.upload, size: upload.offset, as: upload.key) }
+        try await stored { try await objects.commit(upload.upload, at: upload.mark) }
         return try await link(upload, digest: digest, in: access)
     }
 
@@ -145,46 +146,30 @@ package struct BlobUploadService: Sendable {
         _ chunks: some AsyncSequence<ByteBuffer, any Error> & Sendable, to upload: BlobUpload,
         as piece: UploadProgress.Piece?, announced: Int64?, in access: RepositoryAccess
     ) async throws -> Status {
-        var progress = UploadProgress(offset: upload.offset)
-        do { try progress.check(piece, announced: announced) } catch { throw Self.outOfRange(error) }
-        let room = Self.maximumBlobBytes - upload.offset
-        guard announced ?? 0 <= room else { throw Self.tooLarge }
-        let hash = GrowingHash(try await self.hash(of: upload, by: upload.algorithm))
-        do {
-            try await stored {
-                let excess = piece == nil ? Self.tooLarge : Self.outOfRange(.init(offset: upload.offset))
-                try await objects.append(
-                    CappedChunks(base: chunks, limit: min(room, piece?.count ?? .max), excess: excess),
-                    to: upload.upload, at: upload.offset
-                ) { hash.add($0) }
-            }
-        } catch {
-            // What came before the break is stored: acknowledge it, so that the client can go on from there.
-            if piece == nil { _ = try await acknowledge(hash.current, of: upload) }
-            throw error
-        }
-        do { try progress.advance(by: hash.current.count - upload.offset, as: piece) } catch {
+        let offset = upload.mark.offset
+        do { try UploadProgress(offset: offset).check(piece, announced: announced) } catch {
             throw Self.outOfRange(error)
         }
-        guard try await acknowledge(hash.current, of: upload) else { throw Self.busy }
-        return Status(uuid: upload.uuid, progress: progress)
-    }
-
-    /// Writes down how far the upload has come; answers whether no other request did so meanwhile.
-    private func acknowledge(_ hash: DigestHasher, of upload: BlobUpload) async throws -> Bool {
-        let now = platform.clock.now
-        let moved = try await platform.database.write {
-            try BlobUploadStore.advance(upload, to: hash.count, at: now, in: $0)
+        let room = Self.maximumBlobBytes - offset
+        guard announced ?? 0 <= room else { throw Self.tooLarge }
+        let ledger = BlobUploadLedger(
+            upload, hasher: try await hash(of: upload, by: upload.algorithm), piece: piece, platform: platform)
+        try await stored {
+            let excess = piece == nil ? Self.tooLarge : Self.outOfRange(.init(offset: offset))
+            try await objects.append(
+                CappedChunks(base: chunks, limit: min(room, piece?.count ?? .max), excess: excess),
+                to: upload.upload, at: upload.mark, for: ledger)
         }
-        if moved { hashes.keep(hash, for: upload.uuid) }
-        return moved
+        return Status(uuid: upload.uuid, progress: ledger.progress)
     }
 
     private func hash(of upload: BlobUpload, by algorithm: Digest.Algorithm) async throws -> DigestHasher {
-        if let hash = hashes.take(upload.uuid, at: upload.offset, by: algorithm) { return hash }
-        let hash = GrowingHash(DigestHasher(algorithm))
-        try await stored { try await objects.replay(upload.upload, first: upload.offset) { hash.add($0) } }
-        return hash.current
+        if let hasher = upload.hasher, hasher.algorithm == algorithm { return hasher }
+        let hasher = Mutex(DigestHasher(algorithm))
+        try await stored {
+            try await objects.replay(upload.upload, to: upload.mark) { bytes in hasher.withLock { $0.update(bytes) } }
+        }
+        return hasher.withLock { $0 }
     }
 
     private func link(_ upload: BlobUpload, digest: Digest, in access: RepositoryAccess) async throws -> Blob {
@@ -205,7 +190,8 @@ package struct BlobUploadService: Sendable {
                 return nil
             }
             let inserted = try BlobStore.insert(
-                digest, sizeBytes: upload.offset, location: upload.location, key: upload.key, at: now, in: transaction)
+                digest, sizeBytes: upload.mark.offset, location: upload.location, key: upload.key, at: now,
+                in: transaction)
             if inserted == nil, let lost { try BlobStore.move(lost, to: upload.key, at: now, in: transaction) }
             guard let blob = try inserted ?? BlobStore.find(digest, atLocation: upload.location, in: transaction) else {
                 throw RegistryError(.internalError, "The blob \(digest) was not written.")
@@ -216,7 +202,6 @@ package struct BlobUploadService: Sendable {
             if !isOurs { try discard(upload, at: now, transaction) }
             return (blob, isOurs)
         }
-        hashes.forget(upload.uuid)
         guard let linked else { throw Self.unknown(upload.uuid) }
         // The collector would do it; the space is free sooner.
         if !linked.isOurs { try await objects.delete(upload.key) }
@@ -226,7 +211,8 @@ package struct BlobUploadService: Sendable {
     /// From now on no row names what there is of the upload.
     private func discard(_ upload: BlobUpload, at now: Date, _ transaction: any Transaction) throws {
         try GarbageStore.discard(
-            objectKey: upload.key.text, location: upload.location, withUpload: true, sizeBytes: upload.offset, at: now,
+            objectKey: upload.key.text, location: upload.location, withUpload: true, sizeBytes: upload.mark.offset,
+            at: now,
             in: transaction)
     }
 
@@ -247,7 +233,6 @@ package struct BlobUploadService: Sendable {
             guard try BlobUploadStore.delete(upload.uuid, in: transaction) else { return }
             try discard(upload, at: now, transaction)
         }
-        hashes.forget(upload.uuid)
         // Where this fails or never happens, the collector does it.
         try await stored { try await objects.discard(upload.upload) }
     }
@@ -266,6 +251,9 @@ package struct BlobUploadService: Sendable {
             case .full: throw RegistryError(.storageFull, "The registry has no space left for blobs.", cause: error)
             case .notFound, .tooShort:
                 throw RegistryError(.blobUploadUnknown, "The upload is gone: begin again.", cause: error)
+            case .unavailable:
+                throw RegistryError(
+                    .unavailable, "The registry's storage does not answer: try again in a while.", cause: error)
             case .foreign, .failed:
                 throw RegistryError(.internalError, "The registry could not store the blob.", cause: error)
             }
@@ -273,13 +261,13 @@ package struct BlobUploadService: Sendable {
     }
 
     private static let tooLarge = RegistryError(.tooLarge, "The blob is larger than this registry accepts.")
-    private static let busy = RegistryError(.conflict, "Another request is writing this upload.")
+    static let busy = RegistryError(.conflict, "Another request is writing this upload.")
 
     private static func unknown(_ uuid: String) -> RegistryError {
         RegistryError(.blobUploadUnknown, "There is no such upload here.", details: ["uuid": uuid])
     }
 
-    private static func outOfRange(_ mismatch: UploadProgress.Mismatch) -> RegistryError {
+    static func outOfRange(_ mismatch: UploadProgress.Mismatch) -> RegistryError {
         RegistryError(
             .rangeInvalid, "The next piece must begin at byte \(mismatch.offset) and be as long as it says.",
             details: ["range": UploadProgress(offset: mismatch.offset).range])

@@ -27,7 +27,8 @@ package struct UploadCleanupStep: Sendable {
             try await platform.database.write { transaction in
                 guard try BlobUploadStore.delete(upload.uuid, idleSince: before, in: transaction) else { return }
                 try GarbageStore.discard(
-                    objectKey: upload.key.text, location: upload.location, withUpload: true, sizeBytes: upload.offset,
+                    objectKey: upload.key.text, location: upload.location, withUpload: true,
+                    sizeBytes: upload.mark.offset,
                     at: now, in: transaction)
             }
         }

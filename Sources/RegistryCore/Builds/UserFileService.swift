@@ -69,20 +69,18 @@ package struct UserFileService: Sendable {
         guard file.checksum == nil else { throw Self.isStored }
         // Each try is an upload of its own: two that race don't mix their bytes, and the first to end wins.
         let attempt = platform.identifiers.uuid()
-        let upload = try UploadKey(attempt)
         let key = try ObjectKey(area: "userfiles", identifier: attempt)
         let hash = RunningHash()
         let capped = CappedChunks(
             base: chunks, limit: Self.maximumBytes,
             excess: RegistryError(.tooLarge, "A build file can have \(Self.maximumBytes) bytes at most."))
         do {
-            try await platform.objects.append(capped, to: upload, at: 0) { hash.add($0) }
-            try await platform.objects.commit(upload, size: hash.count, as: key)
+            try await platform.objects.put(capped, as: key) { hash.add($0) }
         } catch let error as ObjectStorageError {
-            try await platform.objects.discard(upload)
+            try await platform.objects.discard(UploadKey(key))
             throw Self.translate(error)
         } catch {
-            try await platform.objects.discard(upload)
+            try await platform.objects.discard(UploadKey(key))
             throw error
         }
         let now = platform.clock.now

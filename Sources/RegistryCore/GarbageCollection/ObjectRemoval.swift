@@ -66,7 +66,7 @@ struct ObjectRemoval: Sendable {
         }
         let key = try ObjectKey(stored: garbage.objectKey)
         // The upload first: what is under way can't become the object behind our back.
-        if garbage.hasUpload { try await platform.objects.discard(UploadKey(key.identifier)) }
+        if garbage.hasUpload { try await platform.objects.discard(UploadKey(key)) }
         try await platform.objects.delete(key)
     }
 }

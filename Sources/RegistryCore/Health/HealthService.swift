@@ -42,21 +42,23 @@ package struct HealthService: Sendable {
 
     /// Writes a few bytes to the storage, reads them again and removes them. Throws what the storage throws.
     package func checkStorage() async throws {
-        let upload = try UploadKey("health-\(platform.identifiers.uuid())")
-        let bytes = Array(upload.text.utf8)
+        let identifier = platform.identifiers.uuid()
+        let upload = UploadKey(try ObjectKey(area: "health", identifier: identifier))
+        let bytes = Array(identifier.utf8)
         let stream = AsyncThrowingStream<ByteBuffer, any Error> { continuation in
             continuation.yield(ByteBuffer(bytes: bytes))
             continuation.finish()
         }
         let found = Mutex<[UInt8]>([])
+        let ledger = PrivateLedger()
         do {
-            try await platform.objects.append(stream, to: upload, at: 0) { _ in }
-            try await platform.objects.replay(upload, first: Int64(bytes.count)) { piece in
+            try await platform.objects.append(stream, to: upload, at: .start, for: ledger)
+            try await platform.objects.replay(upload, to: ledger.mark) { piece in
                 found.withLock { $0.append(contentsOf: piece) }
             }
         } catch {
             do { try await platform.objects.discard(upload) } catch {
-                platform.logger.warning("The health check's object \(upload) stays behind: \(error)")
+                platform.logger.warning("The health check's upload \(upload) stays behind: \(error)")
             }
             throw error
         }

@@ -4,7 +4,7 @@ package import SQL
 package enum Schema {
     package static let migrations: [Migration] = [
         accountsMigration, repositoriesMigration, blobsMigration, manifestsMigration, buildsMigration,
-        auditLogMigration, garbageCollectionMigration,
+        auditLogMigration, garbageCollectionMigration, uploadStateMigration,
     ]
 }
 

@@ -18,6 +18,13 @@ enum ObjectBody {
         case .memory(let buffer):
             let slice = buffer.getSlice(at: buffer.readerIndex + Int(range.lowerBound), length: range.count)
             return ResponseBody(byteBuffer: slice ?? ByteBuffer())
+        case .remote(let object):
+            return ResponseBody(contentLength: range.count) { writer in
+                if !range.isEmpty {
+                    for try await chunk in try await object.read(range) { try await writer.write(chunk) }
+                }
+                try await writer.finish(nil)
+            }
         case .file(let path, _):
             return ResponseBody(contentLength: range.count) { writer in
                 let file = try await NIOThreadPool.singleton.runIfActive { try OpenFile(path, readingAhead: range) }

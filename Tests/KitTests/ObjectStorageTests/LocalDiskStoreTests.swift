@@ -31,7 +31,7 @@ import Testing
         let identifier = Identifiers.system.uuid()
         let key = try ObjectKey(area: "blobs", identifier: identifier)
         let first = try await LocalDiskStore.open(root, location: "local")
-        try await first.put(ByteBuffer(string: "kept"), as: key, through: UploadKey(identifier))
+        try await first.put(ByteBuffer(string: "kept"), as: key)
         let second = try await LocalDiskStore.open(root, location: "local")
         #expect(try await second.content(of: key)?.sizeBytes == 4)
         #expect(try folder.read("storage/" + key.text) == "kept")
@@ -50,12 +50,12 @@ import Testing
     @Test("a symbolic link in place of an upload is not followed")
     func links() async throws {
         let store = try await LocalDiskStore.open(root, location: "local")
-        let upload = try UploadKey(Identifiers.system.uuid())
+        let upload = UploadKey(try ObjectKey(area: "blobs", identifier: Identifiers.system.uuid()))
         try folder.write("secret", to: "outside")
         try FileManager.default.createSymbolicLink(
             atPath: root + "/uploads/" + upload.text, withDestinationPath: folder.path("outside"))
         await #expect(throws: ObjectStorageError.self) {
-            try await store.append(ObjectStoreContractTests.stream([[1]]), to: upload, at: 0) { _ in }
+            try await store.append(ObjectStoreContractTests.stream([[1]]), to: upload, at: .start, for: PrivateLedger())
         }
         #expect(try folder.read("outside") == "secret")
     }
@@ -70,22 +70,24 @@ import Testing
         defer { umount2(root, Int32(MNT_DETACH)) }
         let store = try await LocalDiskStore.open(root, location: "local")
         try folder.write(String(repeating: "x", count: 400_000), to: "storage/ballast")
-        let upload = try UploadKey(Identifiers.system.uuid())
+        let upload = UploadKey(try ObjectKey(area: "blobs", identifier: Identifiers.system.uuid()))
         let piece = ObjectStoreContractTests.pattern(100_000)
-        let seen = ObjectStoreContractTests.Seen()
+        let book = ObjectStoreContractTests.Book()
         let error = await #expect(throws: ObjectStorageError.self) {
             try await store.append(
-                ObjectStoreContractTests.stream([piece, piece, piece]), to: upload, at: 0
-            ) { seen.add($0) }
+                ObjectStoreContractTests.stream([piece, piece, piece]), to: upload, at: .start,
+                for: book)
         }
         #expect(error?.kind == .full)
         try FileManager.default.removeItem(atPath: root + "/ballast")
         // What was observed is what is stored.
-        let count = seen.bytes.count
+        let count = book.bytes.count
+        #expect(book.mark.offset == Int64(count))
         #expect(count == 100_000)
-        try await store.append(ObjectStoreContractTests.stream([[7]]), to: upload, at: Int64(count)) { _ in }
-        let key = try ObjectKey(area: "blobs", identifier: upload.text)
-        try await store.commit(upload, size: Int64(count) + 1, as: key)
-        #expect(try await store.content(of: key)?.sizeBytes == 100_001)
+        try await store.append(
+            ObjectStoreContractTests.stream([[7]]), to: upload, at: UploadMark(offset: Int64(count)),
+            for: PrivateLedger())
+        try await store.commit(upload, at: UploadMark(offset: Int64(count) + 1))
+        #expect(try await store.content(of: upload.object)?.sizeBytes == 100_001)
     }
 }

@@ -18,7 +18,6 @@ import Testing
         ])
     func refuses(_ identifier: String) {
         #expect(throws: ObjectKey.Malformed.self) { try ObjectKey(area: "blobs", identifier: identifier) }
-        #expect(throws: ObjectKey.Malformed.self) { try UploadKey(identifier) }
     }
 
     @Test(

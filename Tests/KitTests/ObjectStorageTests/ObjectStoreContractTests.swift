@@ -8,31 +8,32 @@ import Testing
 
 /// What every location promises; each kind runs all of it.
 @Suite("Object stores") struct ObjectStoreContractTests {
-    enum Kind: CaseIterable { case disk, memory }
-
-    /// A fresh location of a kind, which goes away with the test.
-    struct Place {
-        let store: any ObjectStore
-        private let folder: TemporaryFolder?
-
-        init(_ kind: Kind) async throws {
-            switch kind {
-            case .disk:
-                let folder = try TemporaryFolder()
-                store = try await LocalDiskStore.open(folder.path + "/storage", location: "local")
-                self.folder = folder
-            case .memory:
-                store = MemoryStore()
-                folder = nil
-            }
+    /// Whoever owns an upload: its book, and what it saw.
+    final class Book: UploadLedger {
+        struct Outdated: Error {}
+        private struct State {
+            var mark = UploadMark.start
+            var bytes: [UInt8] = []
         }
-    }
+        private let state: Mutex<State>
+        private let isOutdated: Bool
+        private let saw: (@Sendable () -> Void)?
 
-    /// Collects what an observer sees.
-    final class Seen: Sendable {
-        private let state = Mutex([UInt8]())
-        var bytes: [UInt8] { state.withLock { $0 } }
-        func add(_ piece: UnsafeRawBufferPointer) { state.withLock { $0 += piece } }
+        init(_ mark: UploadMark = .start, isOutdated: Bool = false, saw: (@Sendable () -> Void)? = nil) {
+            state = Mutex(State(mark: mark))
+            self.isOutdated = isOutdated
+            self.saw = saw
+        }
+
+        var mark: UploadMark { state.withLock { $0.mark } }
+        var bytes: [UInt8] { state.withLock { $0.bytes } }
+
+        func confirm() throws { if isOutdated { throw Outdated() } }
+        func observe(_ piece: UnsafeRawBufferPointer) {
+            state.withLock { $0.bytes += piece }
+            saw?()
+        }
+        func acknowledge(_ mark: UploadMark, after failure: (any Error)?) { state.withLock { $0.mark = mark } }
     }
 
     struct Broken: Error {}
@@ -48,139 +49,185 @@ import Testing
         (start..<start + count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) }
     }
 
-    static func bytes(of content: ObjectContent?) throws -> [UInt8]? {
-        switch content {
-        case nil: nil
-        case .memory(let buffer): Array(buffer.readableBytesView)
-        case .file(let path, _): Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-        }
+    static func key(_ area: StaticString = "blobs") throws -> ObjectKey {
+        try ObjectKey(area: area, identifier: Identifiers.system.uuid())
     }
 
-    let upload: UploadKey
     let key: ObjectKey
+    var upload: UploadKey { UploadKey(key) }
 
-    init() throws {
-        let identifier = Identifiers.system.uuid()
-        upload = try UploadKey(identifier)
-        key = try ObjectKey(area: "blobs", identifier: identifier)
+    init() throws { key = try Self.key() }
+
+    @Test(
+        "several requests append, the ledger sees every byte once, the commit makes the whole object",
+        arguments: StoreKind.allCases)
+    func appends(_ kind: StoreKind) async throws {
+        let place = try await Place(kind)
+        let all = Self.pattern(400_000)
+        let book = Book()
+        let first = stride(from: 0, to: 300_000, by: 60_000).map { Array(all[$0..<$0 + 60_000]) }
+        try await place.store.append(Self.stream(first), to: upload, at: .start, for: book)
+        #expect(book.bytes == Array(all[..<300_000]))
+        #expect(book.mark.offset == 300_000)
+        try await place.store.append(Self.stream([Array(all[300_000...])]), to: upload, at: book.mark, for: book)
+        #expect(try await place.store.content(of: key) == nil)
+        try await place.store.commit(upload, at: book.mark)
+        let content = try await place.store.content(of: key)
+        #expect(content?.sizeBytes == 400_000)
+        #expect(try await Place.bytes(of: content) == all)
+        #expect(book.bytes == all)
+    }
+
+    @Test("bytes beyond the acknowledged mark are cut off", arguments: StoreKind.allCases)
+    func cuts(_ kind: StoreKind) async throws {
+        let place = try await Place(kind)
+        let book = Book()
+        try await place.store.append(Self.stream([Self.pattern(10)]), to: upload, at: .start, for: book)
+        // Stored, and never written down.
+        try await place.store.append(Self.stream([Self.pattern(1000)]), to: upload, at: book.mark, for: Book())
+        try await place.store.append(Self.stream([[1, 2, 3]]), to: upload, at: book.mark, for: book)
+        try await place.store.commit(upload, at: book.mark)
+        #expect(try await Place.bytes(of: place.store.content(of: key)) == Self.pattern(10) + [1, 2, 3])
+    }
+
+    @Test("a commit leaves out what was stored and not acknowledged", arguments: StoreKind.allCases)
+    func commitsAcknowledged(_ kind: StoreKind) async throws {
+        let place = try await Place(kind)
+        let book = Book()
+        try await place.store.append(Self.stream([Self.pattern(400)]), to: upload, at: .start, for: book)
+        try await place.store.append(Self.stream([Self.pattern(1000)]), to: upload, at: book.mark, for: Book())
+        try await place.store.commit(upload, at: book.mark)
+        #expect(try await Place.bytes(of: place.store.content(of: key)) == Self.pattern(400))
     }
 
     @Test(
-        "several requests append, the observer sees every byte once, the commit makes the whole object",
-        arguments: Kind.allCases)
-    func appends(_ kind: Kind) async throws {
-        let store = try await Place(kind)
-        let all = Self.pattern(400_000)
-        let seen = Seen()
-        let first = stride(from: 0, to: 300_000, by: 60_000).map { Array(all[$0..<$0 + 60_000]) }
-        try await store.store.append(Self.stream(first), to: upload, at: 0) { seen.add($0) }
-        #expect(seen.bytes == Array(all[..<300_000]))
-        try await store.store.append(Self.stream([Array(all[300_000...])]), to: upload, at: 300_000) { seen.add($0) }
-        #expect(try await store.store.content(of: key) == nil)
-        try await store.store.commit(upload, size: 400_000, as: key)
-        let content = try await store.store.content(of: key)
-        #expect(content?.sizeBytes == 400_000)
-        #expect(try Self.bytes(of: content) == all)
-        #expect(seen.bytes == all)
-    }
-
-    @Test("bytes beyond the acknowledged offset are cut off", arguments: Kind.allCases)
-    func cuts(_ kind: Kind) async throws {
+        "a stream that breaks leaves what came, observed, and the next request goes on", arguments: StoreKind.allCases)
+    func breaks(_ kind: StoreKind) async throws {
         let place = try await Place(kind)
-        try await place.store.append(Self.stream([Self.pattern(1000)]), to: upload, at: 0) { _ in }
-        try await place.store.append(Self.stream([[1, 2, 3]]), to: upload, at: 10) { _ in }
-        try await place.store.commit(upload, size: 13, as: key)
-        #expect(try Self.bytes(of: await place.store.content(of: key)) == Self.pattern(10) + [1, 2, 3])
-    }
-
-    @Test("a commit of fewer bytes than are stored leaves the rest out", arguments: Kind.allCases)
-    func commitsPrefix(_ kind: Kind) async throws {
-        let place = try await Place(kind)
-        try await place.store.append(Self.stream([Self.pattern(1000)]), to: upload, at: 0) { _ in }
-        try await place.store.commit(upload, size: 400, as: key)
-        #expect(try Self.bytes(of: await place.store.content(of: key)) == Self.pattern(400))
-    }
-
-    @Test("a stream that breaks leaves what came, observed, and the next request goes on", arguments: Kind.allCases)
-    func breaks(_ kind: Kind) async throws {
-        let place = try await Place(kind)
-        let seen = Seen()
+        let book = Book()
         await #expect(throws: Broken.self) {
             try await place.store.append(
-                Self.stream([Self.pattern(100), Self.pattern(50, from: 100)], failing: true), to: upload, at: 0
-            ) {
-                seen.add($0)
-            }
+                Self.stream([Self.pattern(100), Self.pattern(50, from: 100)], failing: true), to: upload, at: .start,
+                for: book)
         }
-        #expect(seen.bytes == Self.pattern(150))
-        let again = Seen()
-        try await place.store.replay(upload, first: 150) { again.add($0) }
+        #expect(book.bytes == Self.pattern(150))
+        #expect(book.mark.offset == 150)
+        let again = Book()
+        try await place.store.replay(upload, to: book.mark) { again.observe($0) }
         #expect(again.bytes == Self.pattern(150))
-        try await place.store.append(Self.stream([Self.pattern(50, from: 150)]), to: upload, at: 150) { _ in }
-        try await place.store.commit(upload, size: 200, as: key)
-        #expect(try Self.bytes(of: await place.store.content(of: key)) == Self.pattern(200))
+        try await place.store.append(Self.stream([Self.pattern(50, from: 150)]), to: upload, at: book.mark, for: book)
+        try await place.store.commit(upload, at: book.mark)
+        #expect(try await Place.bytes(of: place.store.content(of: key)) == Self.pattern(200))
     }
 
-    @Test("an upload shorter than the caller believes is refused", arguments: Kind.allCases)
-    func tooShort(_ kind: Kind) async throws {
+    @Test("a request whose mark is not the ledger's any more changes nothing", arguments: StoreKind.allCases)
+    func outdated(_ kind: StoreKind) async throws {
         let place = try await Place(kind)
-        try await place.store.append(Self.stream([[1, 2]]), to: upload, at: 0) { _ in }
-        await expect(.tooShort) { try await place.store.append(Self.stream([[3]]), to: upload, at: 3) { _ in } }
-        await expect(.tooShort) { try await place.store.replay(upload, first: 3) { _ in } }
-        await expect(.tooShort) { try await place.store.commit(upload, size: 3, as: key) }
+        let book = Book()
+        try await place.store.append(Self.stream([Self.pattern(100)]), to: upload, at: .start, for: book)
+        await #expect(throws: Book.Outdated.self) {
+            try await place.store.append(Self.stream([[9]]), to: upload, at: .start, for: Book(isOutdated: true))
+        }
+        try await place.store.commit(upload, at: book.mark)
+        await #expect(throws: Book.Outdated.self) {
+            try await place.store.append(Self.stream([[9]]), to: upload, at: .start, for: Book(isOutdated: true))
+        }
+        #expect(try await Place.bytes(of: place.store.content(of: key)) == Self.pattern(100))
+    }
+
+    @Test("an upload shorter than the caller believes is refused", arguments: StoreKind.allCases)
+    func tooShort(_ kind: StoreKind) async throws {
+        let place = try await Place(kind)
+        let book = Book()
+        try await place.store.append(Self.stream([[1, 2]]), to: upload, at: .start, for: book)
+        let beyond = UploadMark(offset: 3, state: book.mark.state)
+        await expect(.tooShort) {
+            try await place.store.append(Self.stream([[3]]), to: upload, at: beyond, for: Book())
+        }
+        await expect(.tooShort) { try await place.store.replay(upload, to: beyond) { _ in } }
+        await expect(.tooShort) { try await place.store.commit(upload, at: beyond) }
         #expect(try await place.store.content(of: key) == nil)
     }
 
-    @Test("two requests never write one upload at once", arguments: Kind.allCases)
-    func busy(_ kind: Kind) async throws {
+    @Test("two requests never write one upload at once", arguments: StoreKind.allCases.filter(\.locksUploads))
+    func busy(_ kind: StoreKind) async throws {
         let place = try await Place(kind)
         let (chunks, input) = AsyncThrowingStream.makeStream(of: ByteBuffer.self, throwing: (any Error).self)
         let (seen, saw) = AsyncStream.makeStream(of: Void.self)
-        async let first: Void = place.store.append(chunks, to: upload, at: 0) { _ in saw.yield() }
+        let book = Book(saw: { saw.yield() })
+        async let first: Void = place.store.append(chunks, to: upload, at: .start, for: book)
         // More than a batch, so that the first part is stored while the stream is still open.
         input.yield(ByteBuffer(bytes: Self.pattern(131_072)))
         input.yield(ByteBuffer(bytes: [1]))
         for await _ in seen { break }
-        await expect(.busy) { try await place.store.append(Self.stream([[9]]), to: upload, at: 0) { _ in } }
-        await expect(.busy) { try await place.store.commit(upload, size: 1, as: key) }
+        await expect(.busy) { try await place.store.append(Self.stream([[9]]), to: upload, at: .start, for: Book()) }
+        await expect(.busy) { try await place.store.commit(upload, at: UploadMark(offset: 1)) }
         input.finish()
         try await first
-        try await place.store.commit(upload, size: 131_073, as: key)
-        #expect(try Self.bytes(of: await place.store.content(of: key)) == Self.pattern(131_072) + [1])
+        try await place.store.commit(upload, at: book.mark)
+        #expect(try await Place.bytes(of: place.store.content(of: key)) == Self.pattern(131_072) + [1])
     }
 
-    @Test("an upload is free again as soon as an append has returned", arguments: Kind.allCases)
-    func isFreeAfterwards(_ kind: Kind) async throws {
+    @Test("an upload is free again as soon as an append has returned", arguments: StoreKind.allCases)
+    func isFreeAfterwards(_ kind: StoreKind) async throws {
         let place = try await Place(kind)
-        for round in 0..<200 {
-            let upload = try UploadKey(Identifiers.system.uuid())
-            let key = try ObjectKey(area: "blobs", identifier: Identifiers.system.uuid())
-            try await place.store.append(Self.stream([[UInt8(round)]]), to: upload, at: 0) { _ in }
-            try await place.store.commit(upload, size: 1, as: key)
+        for round in 0..<(kind.locksUploads ? 200 : 5) {
+            try await place.store.put(ByteBuffer(bytes: [UInt8(round)]), as: Self.key())
         }
     }
 
-    @Test("an upload without a byte becomes an empty object", arguments: Kind.allCases)
-    func empty(_ kind: Kind) async throws {
+    @Test("an upload without a byte becomes an empty object", arguments: StoreKind.allCases)
+    func empty(_ kind: StoreKind) async throws {
         let place = try await Place(kind)
-        try await place.store.replay(upload, first: 0) { _ in }
-        try await place.store.commit(upload, size: 0, as: key)
-        #expect(try Self.bytes(of: await place.store.content(of: key)) == [])
+        try await place.store.replay(upload, to: .start) { _ in }
+        try await place.store.commit(upload, at: .start)
+        #expect(try await Place.bytes(of: place.store.content(of: key)) == [])
+        let other = try Self.key()
+        try await place.store.put(Self.stream([]), as: other)
+        #expect(try await Place.bytes(of: place.store.content(of: other)) == [])
     }
 
-    @Test("commit, discard and delete may be repeated", arguments: Kind.allCases)
-    func repeats(_ kind: Kind) async throws {
+    @Test("commit, discard and delete may be repeated", arguments: StoreKind.allCases)
+    func repeats(_ kind: StoreKind) async throws {
         let place = try await Place(kind)
-        try await place.store.put(ByteBuffer(bytes: [1, 2, 3]), as: key, through: upload)
-        try await place.store.commit(upload, size: 3, as: key)
-        #expect(try Self.bytes(of: await place.store.content(of: key)) == [1, 2, 3])
+        let book = Book()
+        try await place.store.append(Self.stream([[1, 2, 3]]), to: upload, at: .start, for: book)
+        for _ in 0..<2 { try await place.store.commit(upload, at: book.mark) }
+        #expect(try await Place.bytes(of: place.store.content(of: key)) == [1, 2, 3])
         for _ in 0..<2 { try await place.store.delete(key) }
         #expect(try await place.store.content(of: key) == nil)
-        let other = try UploadKey(Identifiers.system.uuid())
-        try await place.store.append(Self.stream([[1]]), to: other, at: 0) { _ in }
+        let other = UploadKey(try Self.key())
+        let lost = Book()
+        try await place.store.append(Self.stream([[1]]), to: other, at: .start, for: lost)
         for _ in 0..<2 { try await place.store.discard(other) }
-        await expect(.notFound) { try await place.store.commit(other, size: 1, as: key) }
-        await expect(.notFound) { try await place.store.replay(other, first: 1) { _ in } }
+        await expect(.notFound) { try await place.store.commit(other, at: lost.mark) }
+        await expect(.notFound) { try await place.store.replay(other, to: lost.mark) { _ in } }
+    }
+
+    @Test("everything stored is listed once, in order, in pages; uploads are not", arguments: StoreKind.allCases)
+    func lists(_ kind: StoreKind) async throws {
+        let place = try await Place(kind)
+        #expect(try await place.store.objects(after: nil, limit: 10).isEmpty)
+        var keys: [ObjectKey] = []
+        for number in 1...7 {
+            let key = try Self.key(number > 5 ? "userfiles" : "blobs")
+            try await place.store.put(ByteBuffer(bytes: Self.pattern(number)), as: key)
+            keys.append(key)
+        }
+        try await place.store.append(Self.stream([[1]]), to: upload, at: .start, for: Book())
+        let sizes = Dictionary(uniqueKeysWithValues: zip(keys, Int64(1)...7))
+        keys.sort { $0.text < $1.text }
+        let first = try await place.store.objects(after: nil, limit: 3)
+        #expect(first.map(\.key) == Array(keys[..<3]))
+        let second = try await place.store.objects(after: first.last?.key, limit: 4)
+        #expect(second.map(\.key) == Array(keys[3...]))
+        #expect(try await place.store.objects(after: second.last?.key, limit: 3).isEmpty)
+        var all: [StoredObject] = []
+        try await place.store.forEachObject { all.append($0) }
+        #expect(all.map(\.key) == keys)
+        #expect(all.allSatisfy { $0.sizeBytes == sizes[$0.key] })
+        let age = all.map { abs(WallClock.system.now.timeIntervalSince($0.storedAt)) }.max()
+        #expect(try #require(age) < 3600)
     }
 
     private func expect(_ kind: ObjectStorageError.Kind, _ body: () async throws -> Void) async {

@@ -128,8 +128,8 @@ import Testing
                 let uuid = "upload-\(number)"
                 try BlobUploadStore.insert(
                     BlobUpload(
-                        uuid: uuid, repositoryID: access.repository.id, offset: 0, algorithm: .sha256,
-                        location: "memory", key: ObjectKey(area: "blobs", identifier: uuid), upload: UploadKey(uuid)),
+                        uuid: uuid, repositoryID: access.repository.id, mark: .start, algorithm: .sha256, hasher: nil,
+                        location: "memory", key: ObjectKey(area: "blobs", identifier: uuid)),
                     subject: "owner", at: now, in: transaction)
             }
         }
@@ -145,7 +145,7 @@ import Testing
         // An upload that broke between the location and the database: its object is there, its blob is not.
         let broken = try await desk.uploads.begin(in: access)
         let key = try ObjectKey(area: "blobs", identifier: broken.uuid)
-        try await desk.core.platform.objects.put(ByteBuffer(string: "lost"), as: key, through: UploadKey(broken.uuid))
+        try await desk.core.platform.objects.put(ByteBuffer(string: "lost"), as: key)
         let step = UploadCleanupStep(platform: desk.core.platform)
         desk.core.advance(UploadCleanupStep.idle - 10)
         let busy = try await desk.uploads.begin(in: access)

@@ -1,0 +1,37 @@
+package import NIOCore
+
+/// The bytes of an object, in the form in which they are sent fastest.
+package enum ObjectContent: Sendable {
+    /// A file of this machine: to be opened when it is read, and no earlier.
+    case file(path: String, sizeBytes: Int64)
+    case memory(ByteBuffer)
+    /// An object of another machine.
+    case remote(RemoteObject)
+
+    package var sizeBytes: Int64 {
+        switch self {
+        case .file(_, let size): size
+        case .memory(let buffer): Int64(buffer.readableBytes)
+        case .remote(let object): object.sizeBytes
+        }
+    }
+}
+
+/// An object that a service keeps: it can be fetched, or whoever asks can be sent there.
+package struct RemoteObject: Sendable {
+    package let sizeBytes: Int64
+    /// The bytes of a range, fetched as fast as they are read; throws ``ObjectStorageError``.
+    package let read: @Sendable (Range<Int64>) async throws -> AsyncThrowingStream<ByteBuffer, any Error>
+    /// An address at which anybody can GET the object, whole or in ranges, for so long. It is a secret as long as it holds.
+    package let address: @Sendable (Duration) async throws -> String
+
+    package init(
+        sizeBytes: Int64,
+        read: @escaping @Sendable (Range<Int64>) async throws -> AsyncThrowingStream<ByteBuffer, any Error>,
+        address: @escaping @Sendable (Duration) async throws -> String
+    ) {
+        self.sizeBytes = sizeBytes
+        self.read = read
+        self.address = address
+    }
+}
