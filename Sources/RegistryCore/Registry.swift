@@ -9,6 +9,8 @@ package struct SiteSettings: Sendable {
     package let library: Username
     /// FEATURE_ANONYMOUS_ACCESS.
     package let anonymousAccess: Bool
+    /// FEATURE_PUBLIC_CATALOG: whether the catalog lists public repositories to everybody.
+    package let publicCatalog: Bool
     /// SUPER_USERS.
     package let superusers: Set<String>
     /// FEATURE_READER_BUILD_LOGS: who may read a repository may read its builds' logs.
@@ -17,12 +19,14 @@ package struct SiteSettings: Sendable {
     package let userAddresses: AddressPolicy
 
     package init(
-        hostname: String, library: Username, anonymousAccess: Bool = true, superusers: Set<String> = [],
-        readersMayReadLogs: Bool = false, userAddresses: AddressPolicy = .publicOnly(except: [])
+        hostname: String, library: Username, anonymousAccess: Bool = true, publicCatalog: Bool = false,
+        superusers: Set<String> = [], readersMayReadLogs: Bool = false,
+        userAddresses: AddressPolicy = .publicOnly(except: [])
     ) {
         self.hostname = hostname
         self.library = library
         self.anonymousAccess = anonymousAccess
+        self.publicCatalog = publicCatalog
         self.superusers = superusers
         self.readersMayReadLogs = readersMayReadLogs
         self.userAddresses = userAddresses
@@ -50,7 +54,10 @@ package struct Registry: Sendable {
     package let registryTokenVerifier: RegistryTokenVerifier
     package let blobs: BlobReader
     package let blobUploads: BlobUploadService
+    package let blobRemoval: BlobRemovalService
     package let manifests: ManifestService
+    package let referrers: ReferrersService
+    package let catalog: CatalogService
     package let tags: TagService
     package let builds: BuildService
     package let buildLogs: BuildLogReader
@@ -79,7 +86,10 @@ package struct Registry: Sendable {
             platform: platform, keys: serviceKeys, hostname: site.hostname, library: site.library)
         blobs = BlobReader(platform: platform)
         blobUploads = BlobUploadService(platform: platform, access: access)
+        blobRemoval = BlobRemovalService(platform: platform)
         manifests = ManifestService(platform: platform)
+        referrers = ReferrersService(platform: platform)
+        catalog = CatalogService(platform: platform, access: access, showsPublic: site.publicCatalog)
         tags = TagService(platform: platform)
         builds = BuildService(
             platform, access: access,

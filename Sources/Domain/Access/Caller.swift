@@ -95,4 +95,7 @@ package struct RegistryGrants: Sendable, Hashable {
 
     /// The highest role that the token lets through; nil for a repository it does not name.
     package func cap(for name: RepositoryName) -> RepositoryRole? { roles[name] }
+
+    /// The repositories that the token names.
+    package var names: [RepositoryName] { Array(roles.keys) }
 }

@@ -62,5 +62,7 @@ extension RegistryError.Kind {
     package static let manifestInvalid = Self("manifest_invalid")
     package static let manifestBlobUnknown = Self("manifest_blob_unknown")
     package static let unsupported = Self("unsupported")
+    /// More was asked for in one address than an address may hold.
+    package static let addressTooLong = Self("address_too_long")
     package static let denied = Self("denied")
 }

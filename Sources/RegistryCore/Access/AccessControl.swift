@@ -56,6 +56,15 @@ package struct AccessControl: Sendable {
         return min(held, cap)
     }
 
+    /// Whether only the registry token that `caller` came with keeps them from reading `repository`: with one that names
+    /// it they could.
+    package func isHiddenByToken(
+        _ repository: Repository, from caller: Caller, _ transaction: any Transaction
+    ) throws -> Bool {
+        guard let grants = caller.grants, grants.cap(for: repository.name) == nil else { return false }
+        return try uncappedRole(of: caller, in: repository, transaction) != nil
+    }
+
     private func uncappedRole(of caller: Caller, in repository: Repository, _ transaction: any Transaction) throws
         -> RepositoryRole?
     {

@@ -22,7 +22,8 @@ package enum BlobStore {
             """
             SELECT blob.id, blob.digest, blob.size_bytes, blob.location, blob.object_key FROM blob
                 JOIN repository_blob AS link ON link.blob_id = blob.id
-            WHERE blob.digest = \(digest.text) AND link.repository_id = \(repositoryID) ORDER BY blob.id LIMIT 1
+            WHERE blob.digest = \(digest.text) AND link.repository_id = \(repositoryID) AND link.hidden = 0
+            ORDER BY blob.id LIMIT 1
             """
         ).map(blob)
     }
@@ -71,9 +72,19 @@ package enum BlobStore {
             """
             INSERT INTO repository_blob (repository_id, blob_id, pinned_until_ms)
             VALUES (\(repositoryID), \(blobID), \(moment))
-            ON CONFLICT (repository_id, blob_id) DO UPDATE SET pinned_until_ms =
+            ON CONFLICT (repository_id, blob_id) DO UPDATE SET hidden = 0, pinned_until_ms =
                 CASE WHEN excluded.pinned_until_ms > repository_blob.pinned_until_ms
                     THEN excluded.pinned_until_ms ELSE repository_blob.pinned_until_ms END
+            """)
+    }
+
+    /// Makes the blob unreadable in a repository. The link stays for the removed tags that may be restored, and the
+    /// collector takes it when there are none.
+    static func hide(_ blobID: Int64, inRepository repositoryID: Int64, in transaction: any Transaction) throws {
+        try transaction.run(
+            """
+            UPDATE repository_blob SET hidden = 1, pinned_until_ms = 1
+            WHERE repository_id = \(repositoryID) AND blob_id = \(blobID)
             """)
     }
 
@@ -94,7 +105,7 @@ package enum BlobStore {
         try transaction.rows(
             """
             SELECT DISTINCT link.repository_id FROM repository_blob AS link JOIN blob ON blob.id = link.blob_id
-            WHERE blob.digest = \(digest.text) ORDER BY link.repository_id LIMIT \(limit)
+            WHERE blob.digest = \(digest.text) AND link.hidden = 0 ORDER BY link.repository_id LIMIT \(limit)
             """
         ).map { try $0.integer("repository_id") }
     }

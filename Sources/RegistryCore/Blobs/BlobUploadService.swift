@@ -133,6 +133,26 @@ package struct BlobUploadService: Sendable {
         }
     }
 
+    /// The repository from which a mount would succeed, if the caller came with a registry token that names it; nil when
+    /// there is none.
+    /// - Parameter source: the only one to look at; nil to look through what the caller may read.
+    package func hiddenSource(
+        of digest: Digest, from source: RepositoryName?, in access: RepositoryAccess
+    ) async throws -> RepositoryName? {
+        try await platform.database.read { transaction in
+            let candidates =
+                try source.map { [try RepositoryStore.find($0, in: transaction)].compactMap { $0 } }
+                ?? BlobStore.repositories(linking: digest, limit: Self.mountCandidates, in: transaction).compactMap {
+                    try RepositoryStore.find(id: $0, in: transaction)
+                }
+            return try candidates.first { repository in
+                try repository.state != .markedForDeletion
+                    && BlobStore.find(digest, inRepository: repository.id, in: transaction) != nil
+                    && accessControl.isHiddenByToken(repository, from: access.caller, transaction)
+            }?.name
+        }
+    }
+
     private func readable(_ digest: Digest, _ caller: Caller, _ transaction: any Transaction) throws -> [Int64] {
         try BlobStore.repositories(linking: digest, limit: Self.mountCandidates, in: transaction).filter { id in
             guard let repository = try RepositoryStore.find(id: id, in: transaction),

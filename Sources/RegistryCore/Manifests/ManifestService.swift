@@ -71,9 +71,10 @@ package struct ManifestService: Sendable {
         return try await platform.database.read { try find(reference, in: access, at: now, $0) }
     }
 
-    /// Deletes a tag, or every tag of a digest; the manifest stays restorable as long as the time machine says.
+    /// Deletes a tag, or a manifest with every tag of it; it stays restorable as long as the time machine says.
     ///
-    /// Errors: `.manifestUnknown`, `.tagExpired`, `.readOnly`, `.denied` as ``put(_:contentType:reference:tags:in:ip:)``.
+    /// Errors: `.manifestUnknown`, `.tagExpired`, `.unsupported` for a manifest that a living index lists, `.readOnly`,
+    /// `.denied` as ``put(_:contentType:reference:tags:in:ip:)``.
     package func delete(_ reference: ManifestReference, in access: RepositoryAccess, ip: String? = nil) async throws {
         try access.require(.write)
         let now = now
@@ -89,7 +90,10 @@ package struct ManifestService: Sendable {
                 names = [name.text]
             case .digest:
                 guard access.caller.buildGrant == nil else { throw Self.notYourTag }
+                try requireUnlisted(manifest, at: now, transaction)
                 names = try TagStore.end(pointingAt: manifest.id, at: now, in: transaction)
+                try ManifestStore.detach(manifest.id, in: transaction)
+                try GarbageStore.doubt([manifest.id], in: transaction)
             }
             for name in names {
                 try AuditLogStore.add(
@@ -129,6 +133,8 @@ package struct ManifestService: Sendable {
         let repository = access.repository
         let known = try ManifestStore.find(plan.digest, inRepository: repository.id, in: transaction)
         let stored = try known ?? insert(plan, into: repository, transaction)
+        try ManifestStore.revive(
+            stored.id, subject: plan.manifest.subject?.digest, inRepository: repository.id, in: transaction)
         for tag in plan.tags {
             try TagService.retarget(tag, to: stored, in: access, at: plan.now, ip: plan.ip, transaction)
         }
@@ -154,18 +160,17 @@ package struct ManifestService: Sendable {
                 .manifestBlobUnknown, "The blob \(missing) is not in this repository.",
                 details: ["digest": missing.text])
         }
-        let children = try plan.manifest.children.map { child in
-            guard let stored = try ManifestStore.find(child.digest, inRepository: repository.id, in: transaction) else {
-                throw RegistryError(
-                    .manifestBlobUnknown, "The manifest \(child.digest) is not in this repository.",
-                    details: ["digest": child.digest.text])
-            }
-            return stored.id
+        let listed = plan.manifest.children.map(\.digest)
+        let children = try ManifestStore.ids(listed, inRepository: repository.id, in: transaction)
+        if let missing = listed.first(where: { children[$0.text] == nil }) {
+            throw RegistryError(
+                .manifestBlobUnknown, "The manifest \(missing) is not in this repository.",
+                details: ["digest": missing.text])
         }
         let id = try ManifestStore.insert(
             plan.manifest, digest: plan.digest, inRepository: repository.id, at: plan.now, in: transaction)
         try ManifestStore.link(blobs: Array(Set(blobs.values)), to: id, in: transaction)
-        try ManifestStore.link(children: Array(Set(children)), to: id, in: transaction)
+        try ManifestStore.link(children: Array(children.values), to: id, in: transaction)
         guard let stored = try ManifestStore.find(id: id, in: transaction) else {
             throw RegistryError(.internalError, "The manifest \(plan.digest) could not be read back.")
         }
@@ -192,6 +197,21 @@ package struct ManifestService: Sendable {
                 try ManifestStore.isReachable(stored.id, at: now, in: transaction)
             else { throw Self.unknown(reference) }
             return stored
+        }
+    }
+
+    /// Without its entry a living index would be broken, and the entry can't be taken out of it.
+    private func requireUnlisted(
+        _ manifest: ManifestStore.Stored, at now: Date, _ transaction: any Transaction
+    ) throws {
+        let isListed = try ManifestStore.parents(of: manifest.id, in: transaction).contains {
+            try ManifestStore.isReachable($0, at: now, in: transaction)
+        }
+        guard !isListed else {
+            throw RegistryError(
+                .unsupported,
+                "An index of this repository lists the manifest \(manifest.digest): delete the index first.",
+                details: ["digest": manifest.digest.text])
         }
     }
 

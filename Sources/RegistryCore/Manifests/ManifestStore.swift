@@ -2,7 +2,7 @@ package import Foundation
 package import OCI
 package import SQL
 
-/// All SQL on `manifest`, `manifest_blob` and `manifest_child`.
+/// The SQL on `manifest`, `manifest_blob` and `manifest_child`; referrers have a store of their own.
 package enum ManifestStore {
     /// A manifest's row.
     package struct Stored: Sendable, Hashable {
@@ -74,6 +74,18 @@ package enum ManifestStore {
         return id
     }
 
+    /// The rows of the manifests among `digests` that the repository has, by digest.
+    package static func ids(
+        _ digests: [Digest], inRepository repositoryID: Int64, in transaction: any Transaction
+    ) throws -> [String: Int64] {
+        let rows = try transaction.rows(
+            """
+            SELECT id, digest FROM manifest
+            WHERE repository_id = \(repositoryID) AND digest IN (\(list: digests.map(\.text)))
+            """)
+        return try Dictionary(rows.map { (try $0.text("digest"), try $0.integer("id")) }, uniquingKeysWith: { $1 })
+    }
+
     /// The blobs among `digests` that the repository may read, by digest.
     package static func linkedBlobs(
         _ digests: [Digest], inRepository repositoryID: Int64, in transaction: any Transaction
@@ -81,7 +93,8 @@ package enum ManifestStore {
         let rows = try transaction.rows(
             """
             SELECT blob.id, blob.digest FROM repository_blob JOIN blob ON blob.id = repository_blob.blob_id
-            WHERE repository_blob.repository_id = \(repositoryID) AND blob.digest IN (\(list: digests.map(\.text)))
+            WHERE repository_blob.repository_id = \(repositoryID) AND repository_blob.hidden = 0
+                AND blob.digest IN (\(list: digests.map(\.text)))
             """)
         return try Dictionary(rows.map { (try $0.text("digest"), try $0.integer("id")) }, uniquingKeysWith: { $1 })
     }
@@ -100,6 +113,50 @@ package enum ManifestStore {
         for child in children {
             try transaction.run("INSERT INTO manifest_child (manifest_id, child_id) VALUES (\(manifestID), \(child))")
         }
+    }
+
+    /// Makes a manifest whole again that a tag is to reach once more: it is a referrer of its subject, and every blob that
+    /// it or its children need can be read, whatever was deleted meanwhile.
+    package static func revive(
+        _ id: Int64, subject: Digest?, inRepository repositoryID: Int64, in transaction: any Transaction
+    ) throws {
+        if let subject {
+            try transaction.run(
+                "UPDATE manifest SET subject_digest = \(subject.text) WHERE id = \(id) AND subject_digest IS NULL")
+        }
+        try transaction.run(
+            """
+            UPDATE repository_blob SET hidden = 0
+            WHERE repository_id = \(repositoryID) AND hidden = 1 AND blob_id IN (
+                WITH RECURSIVE member(id) AS (
+                    SELECT id FROM manifest WHERE id = \(id)
+                    UNION SELECT link.child_id FROM manifest_child AS link JOIN member ON member.id = link.manifest_id)
+                SELECT manifest_blob.blob_id FROM manifest_blob JOIN member ON member.id = manifest_blob.manifest_id)
+            """)
+    }
+
+    /// Takes a referrer off its subject: from now on it lives by its own tags alone.
+    package static func detach(_ id: Int64, in transaction: any Transaction) throws {
+        try transaction.run("UPDATE manifest SET subject_digest = NULL WHERE id = \(id)")
+    }
+
+    /// The manifests that list `id` as a child.
+    package static func parents(of id: Int64, in transaction: any Transaction) throws -> [Int64] {
+        try transaction.rows("SELECT manifest_id FROM manifest_child WHERE child_id = \(id)").map {
+            try $0.integer("manifest_id")
+        }
+    }
+
+    /// Whether a manifest that is reachable at `now` needs the blob.
+    package static func needs(
+        blob blobID: Int64, inRepository repositoryID: Int64, at now: Date, in transaction: any Transaction
+    ) throws -> Bool {
+        let users = try transaction.rows(
+            """
+            SELECT manifest.id FROM manifest_blob JOIN manifest ON manifest.id = manifest_blob.manifest_id
+            WHERE manifest_blob.blob_id = \(blobID) AND manifest.repository_id = \(repositoryID)
+            """)
+        return try users.contains { try isReachable(try $0.integer("id"), at: now, in: transaction) }
     }
 
     private static func stored(_ row: Row) throws -> Stored {

@@ -67,7 +67,8 @@ struct Settings: Sendable {
         }
         return SiteSettings(
             hostname: configuration.server.hostname, library: library,
-            anonymousAccess: configuration.features.anonymousAccess, superusers: configuration.security.superusers,
+            anonymousAccess: configuration.features.anonymousAccess,
+            publicCatalog: configuration.features.publicCatalog, superusers: configuration.security.superusers,
             readersMayReadLogs: configuration.features.readerBuildLogs,
             userAddresses: .publicOnly(except: configuration.security.allowedPrivateNetworks))
     }

@@ -12,9 +12,9 @@ enum BlobRoutes {
         switch request.method {
         case .get, .head: return try await get(request, name, digest)
         case .delete:
-            _ = try await request.access(name, .write)
-            // Blobs are shared by repositories and go when nothing names them any more. Source: Quay.
-            throw RegistryError(.unsupported, "Blobs are removed by garbage collection, not one by one.")
+            let access = try await request.access(name, .write)
+            try await request.services.blobRemoval.delete(digest, in: access)
+            return Response(status: .accepted)
         default: throw V2Routes.wrongMethod
         }
     }
@@ -56,6 +56,7 @@ extension HTTPField.Name {
     static let dockerUploadUUID = known("Docker-Upload-UUID")
     static let dockerDistributionVersion = known("Docker-Distribution-API-Version")
     static let link = known("Link")
+    static let ociFiltersApplied = known("OCI-Filters-Applied")
     static let ociSubject = known("OCI-Subject")
     static let ociTag = known("OCI-Tag")
 

@@ -9,7 +9,6 @@ import RegistryCore
 enum BlobUploadRoutes {
     /// `POST …/blobs/uploads/`: begins an upload; with `mount` or `digest` it may end it at once.
     static func begin(_ request: V2Request, _ name: RepositoryName) async throws -> Response {
-        guard request.method == .post else { throw V2Routes.wrongMethod }
         let access = try await request.access(name, .write)
         let uploads = request.services.blobUploads
         if let text = request.query["mount"] {
@@ -36,6 +35,9 @@ enum BlobUploadRoutes {
     /// `GET`, `PATCH`, `PUT` and `DELETE` of one upload.
     static func respond(to request: V2Request, _ name: RepositoryName, _ uuid: String) async throws -> Response {
         let access = try await request.access(name, .write)
+        guard uuid.utf8.count <= 64, uuid.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw RegistryError(.blobUploadUnknown, "There is no such upload here.")
+        }
         let uploads = request.services.blobUploads
         switch request.method {
         case .get, .head: return progress(try await uploads.status(uuid, in: access), name, .noContent)
@@ -64,25 +66,34 @@ enum BlobUploadRoutes {
         }
     }
 
-    /// A source that the caller may not read counts as one that doesn't have the blob.
+    /// A source that the caller may not read counts as one that doesn't have the blob. Where only the token's scopes stand
+    /// in the way, the client is sent for another token.
     private static func mount(
         _ digest: Digest, _ request: V2Request, _ access: RepositoryAccess
     ) async throws -> Blob? {
-        guard let text = request.query["from"] else {
-            return try await request.services.blobUploads.mount(digest, from: nil, in: access)
+        let uploads = request.services.blobUploads
+        var named: RepositoryName?
+        var source: RepositoryAccess?
+        if let text = request.query["from"], !text.isEmpty {
+            do {
+                let name = try RepositoryName(text, library: request.services.site.library)
+                named = name
+                source = try await request.access(name, .read)
+            } catch is RepositoryName.Malformed {
+                return nil
+            } catch let error as RegistryError
+                where [.forbidden, .unauthenticated, .nameUnknown, .notFound].contains(error.kind)
+            {
+                source = nil
+            }
         }
-        let source: RepositoryAccess
-        do {
-            let name = try RepositoryName(text, library: request.services.site.library)
-            source = try await request.access(name, .read)
-        } catch is RepositoryName.Malformed {
-            return nil
-        } catch let error as RegistryError
-            where [.forbidden, .unauthenticated, .nameUnknown, .notFound].contains(error.kind)
-        {
-            return nil
+        if named == nil || source != nil, let blob = try await uploads.mount(digest, from: source, in: access) {
+            return blob
         }
-        return try await request.services.blobUploads.mount(digest, from: source, in: access)
+        if let hidden = try await uploads.hiddenSource(of: digest, from: named, in: access) {
+            throw MissingScope(repository: hidden)
+        }
+        return nil
     }
 
     /// Answers 416 with what a client needs to go on: where the upload is, and how much of it is stored.

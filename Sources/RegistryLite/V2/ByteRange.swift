@@ -16,7 +16,8 @@ enum ByteRange: Sendable, Hashable {
         }
         switch ends {
         case (let first?, let last):
-            guard first < size else {
+            // An end before the beginning is no range at all: said aloud, or the client would take the whole for its part.
+            guard first < size, last ?? .max >= first else {
                 self = .unsatisfiable
                 return
             }
@@ -36,7 +37,6 @@ enum ByteRange: Sendable, Hashable {
         let (first, last) = (Int64(parts[0]), Int64(parts[1]))
         // Digits that are too many for a number are beyond any blob.
         if first == nil, !parts[0].isEmpty { return (.max, nil) }
-        if let first, let last, last < first { return nil }
         return first == nil && last == nil ? nil : (first, last)
     }
 }

@@ -68,7 +68,7 @@ enum ManifestRoutes {
 
     private static func tags(_ texts: [String]) throws -> [TagName] {
         guard texts.count <= maximumTags else {
-            throw RegistryError(.invalidRequest, "At most \(maximumTags) tags may be named at once.")
+            throw RegistryError(.addressTooLong, "At most \(maximumTags) tags may be named at once.")
         }
         return try texts.map(tag)
     }

@@ -21,7 +21,7 @@ struct RegistryTokenRoutes: Sendable {
 
     func respond(to request: Request, context: AppContext) async throws -> Response {
         guard request.method == .get else { throw V2Routes.wrongMethod }
-        let query = V2Query(request.uri.query)
+        let query = try V2Query(request.uri.query)
         let scopes = try scopes(query.all("scope"))
         let caller = try await services.basic.caller(request.headers[.authorization])
         let service = query["service"] ?? urls.hostname

@@ -34,6 +34,7 @@ enum V2Error {
         case .manifestInvalid: .init(code: "MANIFEST_INVALID", status: 400)
         case .manifestBlobUnknown: .init(code: "MANIFEST_BLOB_UNKNOWN", status: 400)
         case .unsupported: .init(code: "UNSUPPORTED", status: 405)
+        case .addressTooLong: .init(code: "INVALID_REQUEST", status: 414)
         case .throttled: .init(code: "TOOMANYREQUESTS", status: 429)
         case .invalidRequest: .init(code: "INVALID_REQUEST", status: 400)
         case .storageFull: .init(code: "UNAVAILABLE", status: 507)
@@ -45,7 +46,10 @@ enum V2Error {
     /// The response to `error`; one that is not ours, or means that we failed, is logged here, once.
     static func response(_ error: any Error, logger: Logger) -> Response {
         let known = registryError(error)
-        let shown = presentation(of: known.kind)
+        // A path that this API doesn't have is not found, whatever the method.
+        let shown =
+            error as? V2Path.Malformed == .unknown
+            ? Presentation(code: "UNSUPPORTED", status: 404) : presentation(of: known.kind)
         if shown.status >= 500 { logger.error("\(known)") }
         let message = shown.status == 500 ? "The registry has failed: its log says why." : known.message
         var headers: HTTPFields = [.contentType: "application/json"]
@@ -75,6 +79,10 @@ enum V2Error {
         case V2Path.Malformed.digest(let text):
             RegistryError(
                 .digestInvalid, "A digest must be sha256 or sha512 with lower-case hex.", details: ["digest": text])
+        case let error as MissingScope:
+            RegistryError(
+                .forbidden, "The token does not name the repository \(error.repository).",
+                details: ["name": error.repository.text])
         case is CancellationError: RegistryError(.unavailable, "The registry is shutting down.")
         default: RegistryError(.internalError, "Unexpected error", cause: error)
         }

@@ -1,4 +1,5 @@
 import Domain
+import HTTPTypes
 import OCI
 
 /// What a path below `/v2/` names. Read from its right end: repository names hold slashes.
@@ -52,6 +53,26 @@ enum V2Path: Sendable, Hashable {
         case .uploads(let name), .upload(let name, _), .blob(let name, _), .manifest(let name, _), .tags(let name),
             .referrers(let name, _):
             name
+        }
+    }
+
+    /// What can be done with it.
+    var methods: [HTTPRequest.Method] {
+        switch self {
+        case .root, .catalog, .tags, .referrers: [.get, .head]
+        case .token: [.get]
+        case .uploads: [.post]
+        case .upload: [.get, .head, .patch, .put, .delete]
+        case .blob: [.get, .head, .delete]
+        case .manifest: [.get, .head, .put, .delete]
+        }
+    }
+
+    /// The role in the repository that `method` needs. Whoever uploads may write, also when only asking how far it came.
+    func role(for method: HTTPRequest.Method) -> RepositoryRole {
+        switch self {
+        case .uploads, .upload: .write
+        default: method == .get || method == .head ? .read : .write
         }
     }
 

@@ -10,17 +10,19 @@ struct V2Routes: Sendable {
     let urls: URLs
 
     func respond(to request: Request, context: AppContext) async -> Response {
-        var challenged: (repository: RepositoryName?, role: RepositoryRole) = (nil, .read)
+        var path: V2Path?
         var response: Response
         do {
-            let path = try V2Path(request.uri.path, library: services.site.library)
-            challenged = (path.repository, request.method == .get || request.method == .head ? .read : .write)
-            response = try await route(ContinuingBody.answering(request, on: context.channel), path, context)
+            let parsed = try V2Path(request.uri.path, library: services.site.library)
+            path = parsed
+            response = try await route(ContinuingBody.answering(request, on: context.channel), parsed, context)
         } catch {
             response = V2Error.response(error, logger: context.logger)
             if response.status == .unauthorized, response.headers[.wwwAuthenticate] == nil {
-                response.headers[.wwwAuthenticate] =
-                    Challenge(urls: urls, repository: challenged.repository, role: challenged.role).header
+                response.headers[.wwwAuthenticate] = challenge(path, request.method, error).header
+            }
+            if response.status == .methodNotAllowed, let path {
+                response.headers[.allow] = path.methods.map(\.rawValue).joined(separator: ", ")
             }
             // A client that still waits for "100 Continue" never sends the body of a request that was refused.
             if request.headers[.expect] != nil { response.headers[.connection] = "close" }
@@ -30,22 +32,38 @@ struct V2Routes: Sendable {
         return request.method == .head ? response.createHeadResponse() : response
     }
 
+    private func challenge(_ path: V2Path?, _ method: HTTPRequest.Method, _ error: any Error) -> Challenge {
+        var scopes: [Challenge.Scope] = []
+        if let path, let name = path.repository {
+            scopes.append(.init(repository: name, role: path.role(for: method)))
+        }
+        if let missing = error as? MissingScope { scopes.append(.init(repository: missing.repository, role: .read)) }
+        return Challenge(urls: urls, scopes: scopes)
+    }
+
     private func route(_ request: Request, _ path: V2Path, _ context: AppContext) async throws -> Response {
+        guard path.methods.contains(request.method) else { throw Self.wrongMethod }
+        // A client puts the host before the name, and the two together have a limit. Source: OCI distribution 1.1.
+        if let name = path.repository, urls.hostname.utf8.count + 1 + name.text.utf8.count > 255 {
+            throw RegistryError(.nameInvalid, "Host and repository name together have more than 255 characters.")
+        }
         if path == .token {
             return try await RegistryTokenRoutes(services: services, urls: urls).respond(to: request, context: context)
         }
         let request = V2Request(
             request: request, context: context, services: services, urls: urls,
-            caller: try await caller(of: request, path), query: V2Query(request.uri.query))
+            caller: try await caller(of: request, path), query: try V2Query(request.uri.query))
         switch path {
-        case .root: return try root(request)
+        case .root: return root(request)
         case .blob(let name, let digest): return try await BlobRoutes.respond(to: request, name, digest)
         case .uploads(let name): return try await BlobUploadRoutes.begin(request, name)
         case .upload(let name, let uuid): return try await BlobUploadRoutes.respond(to: request, name, uuid)
         case .manifest(let name, let reference):
             return try await ManifestRoutes.respond(to: request, name, reference)
         case .tags(let name): return try await TagListRoutes.respond(to: request, name)
-        case .token, .catalog, .referrers: throw V2Path.Malformed.unknown
+        case .referrers(let name, let digest): return try await ReferrersRoutes.respond(to: request, name, digest)
+        case .catalog: return try await CatalogRoutes.respond(to: request)
+        case .token: throw V2Path.Malformed.unknown
         }
     }
 
@@ -66,9 +84,8 @@ struct V2Routes: Sendable {
             token: parts[1].trimmingPrefix { $0 == " " }.description)
     }
 
-    private func root(_ request: V2Request) throws -> Response {
-        guard request.method == .get || request.method == .head else { throw Self.wrongMethod }
-        return Response(
+    private func root(_ request: V2Request) -> Response {
+        Response(
             status: .ok, headers: [.contentType: "application/json"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: "true")))
     }

@@ -12,8 +12,10 @@ import Testing
             ("bytes=-1000", .part(0..<100)), ("bytes=100-", .unsatisfiable), ("bytes=100-200", .unsatisfiable),
             ("bytes=-0", .unsatisfiable), ("bytes=99999999999999999999-", .unsatisfiable),
             ("bytes=0-99999999999999999999", .part(0..<100)),
+            // A client that gets its ends mixed up must not take the whole for its part.
+            ("bytes=5-4", .unsatisfiable), ("bytes=500-0", .unsatisfiable),
             // What is no single range of bytes is no range.
-            ("bytes=5-4", .whole), ("bytes=-", .whole), ("bytes=a-b", .whole), ("bytes=0-1,5-6", .whole),
+            ("bytes=-", .whole), ("bytes=a-b", .whole), ("bytes=0-1,5-6", .whole),
             ("bytes= 0-1", .whole), ("items=0-1", .whole), ("", .whole), ("bytes=+1-2", .whole),
         ] as [(String?, ByteRange)])
     func parses(_ header: String?, _ expected: ByteRange) {
