@@ -79,6 +79,30 @@ package struct AccountService: Sendable {
         }
     }
 
+    /// Takes a user away at once: the name is free, every credential is dead, nobody finds the repositories, and
+    /// ``DeletionStep`` removes the content later.
+    ///
+    /// Errors: `.invalidRequest` while an organization has no other administrator; `.notFound` when it was done already.
+    package func delete(_ user: UserAccess, ip: String? = nil) async throws {
+        let (now, freed) = (platform.clock.now, platform.identifiers.uuid())
+        try await platform.database.write { transaction in
+            let left = try OrganizationStore.administeredOnly(by: user.id, in: transaction)
+            guard left.isEmpty else {
+                throw RegistryError(
+                    .invalidRequest,
+                    "Delete these organizations first, or give them another administrator: \(left.joined(separator: ", "))."
+                )
+            }
+            try UnfinishedBuilds.cancel(of: .namespace(user.id), at: now, in: transaction)
+            guard try DeletionStore.mark(namespace: user.id, rename: freed, at: now, purgeAfter: now, in: transaction)
+            else { throw RegistryError(.notFound, "Not Found") }
+            try AuditLogStore.add(
+                AuditEntry(
+                    .deleteUser, namespaceID: user.id, performerID: user.id, at: now, ip: ip,
+                    metadata: ["username": user.name.text]), in: transaction)
+        }
+    }
+
     /// Whether the registry has no user yet, so that the first may be made.
     package func isEmpty() async throws -> Bool {
         try await platform.database.read { try !AccountStore.hasUsers(in: $0) }

@@ -72,6 +72,22 @@ package enum BuildStore {
         ).map(build)
     }
 
+    /// The builds that wait, run, or will be tried again, of a repository or of a namespace.
+    package static func unfinished(
+        of owner: UnfinishedBuilds.Owner, in transaction: any Transaction
+    ) throws -> [Build] {
+        let final = [BuildPhase.complete, .error, .cancelled].map(\.rawValue)
+        let query: Query = "\(columns) WHERE build.phase NOT IN (\(list: final))"
+        switch owner {
+        case .repository(let id):
+            return try transaction.rows(query + "AND build.repository_id = \(id)").map(build)
+        case .namespace(let id):
+            return try transaction.rows(
+                query + "AND build.repository_id IN (SELECT id FROM repository WHERE namespace_id = \(id))"
+            ).map(build)
+        }
+    }
+
     /// Moves a build to `phase` unless it has ended for good. False when it has; true as well when it is there already.
     @discardableResult
     package static func setPhase(

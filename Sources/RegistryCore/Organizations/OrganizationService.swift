@@ -45,6 +45,29 @@ package struct OrganizationService: Sendable {
         }
     }
 
+    /// Takes an organization away at once: its name is free, its robots and applications are dead, nobody finds its
+    /// repositories, and ``DeletionStep`` removes its content later.
+    ///
+    /// Errors: `.forbidden` without the right to administer it; `.notFound` when somebody else was faster.
+    package func delete(in access: NamespaceAccess, ip: String? = nil) async throws {
+        let namespace = access.namespace
+        guard namespace.isOrganization, access.right.includes(.administer) else {
+            throw RegistryError(.forbidden, "Unauthorized")
+        }
+        let (now, freed) = (platform.clock.now, platform.identifiers.uuid())
+        try await platform.database.write { transaction in
+            try UnfinishedBuilds.cancel(of: .namespace(namespace.id), at: now, in: transaction)
+            guard
+                try DeletionStore.mark(
+                    namespace: namespace.id, rename: freed, at: now, purgeAfter: now, in: transaction)
+            else { throw RegistryError(.notFound, "Not Found") }
+            try AuditLogStore.add(
+                AuditEntry(
+                    .deleteOrganization, namespaceID: namespace.id, performerID: access.caller.accountID, at: now,
+                    ip: ip, metadata: ["namespace": namespace.name.text]), in: transaction)
+        }
+    }
+
     /// An organization as `caller` sees it; strangers see its name. Errors: `.notFound`.
     package func view(_ name: Username, for caller: Caller, access: AccessControl) async throws -> View {
         try await platform.database.read { transaction in

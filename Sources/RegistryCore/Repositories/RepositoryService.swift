@@ -109,11 +109,22 @@ package struct RepositoryService: Sendable {
         }
     }
 
-    /// Takes a repository away at once: its name is free, nobody finds it, and its content is collected later.
+    /// Takes a repository away at once: its name is free, nobody finds it, its builds end, and ``DeletionStep`` removes its
+    /// content later. Errors: `.nameUnknown` when somebody else was faster.
     package func delete(_ access: RepositoryAccess) async throws {
         try access.require(.admin)
         let (now, freed) = (platform.clock.now, platform.identifiers.uuid())
+        let name = access.repository.name
         try await platform.database.write { transaction in
+            guard let repository = try RepositoryStore.find(id: access.repository.id, in: transaction),
+                repository.state != .markedForDeletion
+            else {
+                throw RegistryError(
+                    .nameUnknown, "The repository \(name) does not exist.", details: ["name": name.text])
+            }
+            try UnfinishedBuilds.cancel(of: .repository(repository.id), at: now, in: transaction)
+            try DeletionStore.record(
+                repository: repository.id, named: name.name, at: now, purgeAfter: now, in: transaction)
             try RepositoryStore.markForDeletion(access.repository.id, rename: freed, in: transaction)
             try AuditLogStore.add(Self.entry(.deleteRepository, access, at: now, [:]), in: transaction)
         }

@@ -13,6 +13,7 @@ package enum RepositoryStore {
         ).map(repository)
     }
 
+    /// The repository of that number, also one that is marked for deletion: by itself, or with its namespace.
     package static func find(id: Int64, in transaction: any Transaction) throws -> Repository? {
         try transaction.row("\(columns) WHERE repository.id = \(id)").map(repository)
     }
@@ -96,10 +97,11 @@ package enum RepositoryStore {
     }
 
     private static let columns: Query = """
-        SELECT repository.id, repository.name, repository.namespace_id, repository.visibility, repository.state,
-            repository.description, namespace.name AS namespace, namespace.kind AS namespace_kind,
+        SELECT repository.id, repository.name, repository.namespace_id, repository.visibility,
+            CASE WHEN deleted.account_id IS NULL THEN repository.state ELSE 3 END AS state, repository.description, namespace.name AS namespace, namespace.kind AS namespace_kind,
             namespace.removed_tag_expiration_s
         FROM repository JOIN account AS namespace ON namespace.id = repository.namespace_id
+            LEFT JOIN deleted_namespace AS deleted ON deleted.account_id = repository.namespace_id
         """
 
     private static func repository(_ row: Row) throws -> Repository {

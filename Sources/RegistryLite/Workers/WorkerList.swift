@@ -24,6 +24,16 @@ enum WorkerList {
                     try await collection.run()
                 })
         }
+        var scope: DeletionStep.Scope = []
+        if configuration.features.repositoryGarbageCollection { scope.insert(.repositories) }
+        if configuration.features.namespaceGarbageCollection { scope.insert(.namespaces) }
+        if !scope.isEmpty {
+            let deletion = DeletionStep(platform: services.platform, scope: scope)
+            workers.append(
+                PeriodicWorker(name: "deletion", interval: period, clock: clock, logger: logger) {
+                    try await deletion.run()
+                })
+        }
         return workers
     }
 }

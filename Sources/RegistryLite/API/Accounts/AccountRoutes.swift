@@ -15,6 +15,14 @@ enum AccountRoutes {
                 $0.isInternal = true
                 $0.isAnonymousAllowed = true
             },
+        .user(
+            .delete, "/api/v1/user/", "deleteCurrentUser", tag: "user", "Deletes the signed-in user with all they own",
+            scope: .userAdmin, handler: delete
+        ).with {
+            $0.needsFreshLogin = true
+            $0.isInternal = true
+            $0.successStatus = 204
+        },
         .everybody(
             .post, "/api/v1/user/initialize", "initializeUser", tag: "user",
             "Creates the first user of an empty registry, a superuser", handler: initialize
@@ -62,6 +70,11 @@ enum AccountRoutes {
                 credential: .session(id: started.session.id), generation: account.generation))
         reply.headers = SignInRoutes.headers(started, request)
         return reply
+    }
+
+    private static func delete(_ request: APIRequest, _ user: UserAccess) async throws -> JSONReply {
+        try await request.services.accounts.delete(user, ip: request.clientAddress)
+        return .empty
     }
 
     private static func initialize(_ request: APIRequest) async throws -> JSONReply {

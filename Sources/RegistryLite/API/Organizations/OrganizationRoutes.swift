@@ -18,6 +18,13 @@ enum OrganizationRoutes {
         .everybody(
             .get, "/api/v1/organization/{orgname}", "getOrganization", tag: "organization", "An organization's details",
             handler: view),
+        .organization(
+            .delete, "/api/v1/organization/{orgname}", "deleteAdminedOrganization", tag: "organization",
+            "Deletes an organization with all that is in it", right: .administer, handler: delete
+        ).with {
+            $0.needsFreshLogin = true
+            $0.successStatus = 204
+        },
     ]
 
     private static func create(_ request: APIRequest, _ user: UserAccess) async throws -> JSONReply {
@@ -28,6 +35,11 @@ enum OrganizationRoutes {
         _ = try await request.services.organizations.create(
             request.body["name"]?.string ?? "", email: email, by: user)
         return JSONReply("Created")
+    }
+
+    private static func delete(_ request: APIRequest, _ organization: NamespaceAccess) async throws -> JSONReply {
+        try await request.services.organizations.delete(in: organization, ip: request.clientAddress)
+        return .empty
     }
 
     private static func view(_ request: APIRequest) async throws -> JSONReply {
