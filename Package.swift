@@ -41,6 +41,9 @@ let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+let nioHTTPTypesHTTP2 = Target.Dependency.product(name: "NIOHTTPTypesHTTP2", package: "swift-nio-extras")
+let nioCertificates = Target.Dependency.product(name: "NIOCertificateReloading", package: "swift-nio-extras")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
@@ -71,6 +74,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0", traits: []),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
@@ -99,6 +103,7 @@ let package = Package(
         kit("YAML", ["Runtime", "CYAML"]),
         kit("Secrets", ["Runtime", crypto, cryptoExtras, nioPosix, "CCrypt"]),
         kit("Telemetry", ["Runtime", logging, metrics]),
+        kit("ServerTLS", ["Runtime", logging, nioSSL, nioCertificates, lifecycle, lifecycleSignals]),
         // Middle floor
         .target(name: "Domain", dependencies: ["OCI"], swiftSettings: strict),
         .target(
@@ -117,16 +122,18 @@ let package = Package(
             dependencies: [
                 "RegistryCore", "Domain", "OCI", "Runtime", "SQL", "ObjectStorage", "YAML", "SQLiteDriver",
                 "PostgresDriver",
-                "Telemetry", "Redis", "WebRequests", "Secrets", logging, metrics, hummingbird, hummingbirdCore,
+                "Telemetry", "ServerTLS", "Redis", "WebRequests", "Secrets", logging, metrics, hummingbird,
+                hummingbirdCore,
                 hummingbirdTLS, hummingbirdHTTP2, httpTypes,
-                nioCore, nioPosix, nioHTTP1, nioSSL, nioHTTPTypes, nioHTTPTypesHTTP1, crypto, jwtKit, mustache,
+                nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioHTTPTypes, nioHTTPTypesHTTP1, nioHTTPTypesHTTP2,
+                crypto, jwtKit, mustache,
                 lifecycle, lifecycleSignals, arguments,
             ], exclude: ["Resources"], swiftSettings: strict),
         .executableTarget(
             name: "Buildman",
             dependencies: [
                 "RegistryCore", "Domain", "OCI", "Runtime", "SQL", "ObjectStorage", "YAML", "BuildProtocol",
-                "SQLiteDriver", "PostgresDriver", "Telemetry",
+                "SQLiteDriver", "PostgresDriver", "Telemetry", "ServerTLS",
                 "Redis", "WebRequests", "Secrets", logging, metrics, grpcCore, grpcTransport, grpcProtobuf, nioCore,
                 nioPosix, nioHTTP1, nioSSL, jwtKit,
                 subprocess, lifecycle, lifecycleSignals, arguments,

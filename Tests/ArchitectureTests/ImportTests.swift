@@ -10,7 +10,7 @@ import Testing
     static let kits: Set = [
         "Runtime", "OCI", "SQL", "SQLiteDriver", "PostgresDriver", "Redis", "WebRequests", "ObjectStorage", "AWS",
         "Archive",
-        "YAML", "Secrets", "SourceControl", "Telemetry",
+        "YAML", "Secrets", "SourceControl", "Telemetry", "ServerTLS",
     ]
     static let ours = kits.union([
         "Domain", "BuildProtocol", "RegistryCore", "RegistryLite", "Buildman", "BuilderAgent",
@@ -36,13 +36,14 @@ import Testing
             "HummingbirdCore",
             "HummingbirdHTTP2", "HummingbirdTLS", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL",
             "NIOHTTPTypes",
-            "NIOHTTPTypesHTTP1", "HTTPTypes", "Crypto", "JWTKit", "Mustache", "ServiceLifecycle", "UnixSignals",
+            "NIOHTTPTypesHTTP1", "NIOHTTPTypesHTTP2", "HTTPTypes", "ServerTLS", "Crypto", "JWTKit", "Mustache",
+            "ServiceLifecycle", "UnixSignals",
         ],
         "Buildman": [
             "RegistryCore", "Domain", "OCI", "Runtime", "SQL", "BuildProtocol", "GRPCCore", "GRPCNIOTransportHTTP2",
             "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "JWTKit",
             "Subprocess",
-            "ServiceLifecycle", "UnixSignals", "SystemPackage", "Secrets",
+            "ServiceLifecycle", "UnixSignals", "SystemPackage", "Secrets", "ServerTLS",
         ],
         "BuilderAgent": [
             "Domain", "BuildProtocol", "OCI", "Archive", "WebRequests", "Runtime", "GRPCCore", "GRPCNIOTransportHTTP2",

@@ -102,7 +102,7 @@ final class ManagerFixture: Sendable {
         supervisor = JobSupervisor(
             attempts: attempts, logs: DatabaseBuildLogStore(database), orchestrator: orchestrator, clock: clock,
             timing: timing, metrics: BuildMetrics(), logger: logger)
-        server = AgentServer(
+        server = try AgentServer(
             BuildManagerService(
                 supervisor: supervisor, registration: BuildRegistration(platform, attempts: attempts),
                 assembly: BuildPackAssembly(
@@ -110,7 +110,7 @@ final class ManagerFixture: Sendable {
                     settings: .init(isRegistryInsecure: true, allowedPrivateNetworks: []), clock: clock),
                 cachedTags: CachedTag(database: database, clock: clock), tokens: tokens, attempts: attempts,
                 metrics: BuildMetrics(), clock: clock, logger: logger),
-            host: "127.0.0.1", port: 0, security: .plaintext, logger: logger)
+            host: "127.0.0.1", port: 0, certificate: nil, logger: logger)
         let launcher = BuildLauncher(
             attempts: attempts, supervisor: supervisor, tokens: tokens, executors: [executor],
             agentsAreInsecure: true, clock: clock, metrics: BuildMetrics(),

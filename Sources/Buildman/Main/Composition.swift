@@ -5,6 +5,7 @@ import RegistryCore
 import Runtime
 import SQL
 import Secrets
+import ServerTLS
 import ServiceLifecycle
 import Telemetry
 import UnixSignals
@@ -24,6 +25,7 @@ struct Composition: Sendable {
     /// Waits for what RegistryLite makes: the secrets and the schema.
     init(_ settings: Settings, metrics registry: PrometheusRegistry, logger: Logger) async throws {
         self.logger = logger
+        let certificate = try settings.openCertificate()
         for warning in settings.configuration.warnings { logger.warning("configuration: \(warning)") }
         platform = try await Self.platform(settings, logger)
         let metricsServer = MetricsServer(
@@ -32,15 +34,18 @@ struct Composition: Sendable {
         guard let manager = settings.manager else {
             logger.notice(
                 "this installation runs no builds: BUILD_MANAGER is external, or FEATURE_BUILD_SUPPORT is off")
-            services = [metricsServer]
+            services = [metricsServer, HangUpSignal(certificate: nil, logger: logger)]
             handover = nil
             return
         }
-        let parts = await Parts(settings, manager, platform, logger)
+        let parts = try await Parts(settings, manager, platform, certificate, logger)
         handover = parts.handover
         // Stopped from the end on: first nothing new is claimed, then builders are given back, then agents are let go.
         services =
-            [metricsServer, parts.server, parts.events, parts.handover, parts.cancellations, parts.scheduling]
+            [
+                metricsServer, HangUpSignal(certificate: certificate, logger: logger), parts.server, parts.events,
+                parts.handover, parts.cancellations, parts.scheduling,
+            ]
     }
 
     /// Serves until SIGTERM or SIGINT.
@@ -93,7 +98,10 @@ struct Composition: Sendable {
         let cancellations: CancellationWatch
         let scheduling: SchedulingLoop
 
-        init(_ settings: Settings, _ manager: BuildManagerSettings, _ platform: Platform, _ logger: Logger) async {
+        init(
+            _ settings: Settings, _ manager: BuildManagerSettings, _ platform: Platform,
+            _ certificate: ServerCertificate?, _ logger: Logger
+        ) async throws {
             let (clock, database) = (platform.clock, platform.database)
             let configuration = settings.configuration
             let executors = await Self.executors(settings, manager, clock, logger)
@@ -113,12 +121,12 @@ struct Composition: Sendable {
                     isRegistryInsecure: settings.isRegistryInsecure,
                     allowedPrivateNetworks: configuration.security.allowedPrivateNetworks.map { "\($0)" }),
                 clock: clock)
-            server = AgentServer(
+            server = try AgentServer(
                 BuildManagerService(
                     supervisor: supervisor, registration: BuildRegistration(platform, attempts: attempts),
                     assembly: assembly, cachedTags: CachedTag(database: database, clock: clock), tokens: tokens,
                     attempts: attempts, metrics: metrics, clock: clock, logger: logger),
-                host: settings.listen.host, port: settings.listen.port, security: settings.transportSecurity,
+                host: settings.listen.host, port: settings.listen.port, certificate: certificate,
                 logger: logger)
             events = JobEvents(
                 supervisor: supervisor, orchestrator: orchestrator, executors: executors, clock: clock,

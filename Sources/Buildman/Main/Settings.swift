@@ -1,10 +1,10 @@
 import Foundation
-import GRPCNIOTransportHTTP2Posix
 import Logging
 import PostgresDriver
 import RegistryCore
 import SQL
 import SQLiteDriver
+import ServerTLS
 
 /// What the program starts with: the configuration, and what the command line says beside it.
 struct Settings: Sendable {
@@ -61,12 +61,13 @@ struct Settings: Sendable {
         return timing
     }
 
-    /// How this program itself listens.
-    var transportSecurity: HTTP2ServerTransport.Posix.TransportSecurity {
-        guard configuration.server.servesTLS, let files = configuration.server.certificate else { return .plaintext }
-        return .tls(
-            certificateChain: [.file(path: files.certificate, format: .pem)],
-            privateKey: .file(path: files.key, format: .pem))
+    /// What this program serves TLS with; nil where agents reach it in plain text. Errors: ``Failure`` that names the file.
+    func openCertificate() throws -> ServerCertificate? {
+        guard configuration.server.servesTLS, let files = configuration.server.certificate else { return nil }
+        do {
+            return try ServerCertificate(
+                CertificateFiles(certificate: files.certificate, key: files.key), applicationProtocols: ["h2"])
+        } catch { throw Failure(error.description, .configuration) }
     }
 
     func local(_ executor: ExecutorSettings, _ local: LocalExecutorSettings) -> LocalExecutor.Settings {

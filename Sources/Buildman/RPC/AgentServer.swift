@@ -1,6 +1,7 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import Logging
+import ServerTLS
 import ServiceLifecycle
 
 /// Serves the agents' protocol until it is told to stop.
@@ -12,16 +13,16 @@ struct AgentServer: Service {
     /// - Parameters:
     ///   - host: an IPv4 or IPv6 address.
     ///   - port: 0 for any free port.
+    ///   - certificate: what to serve TLS with, as it is at each handshake; nil for plain text.
     init(
-        _ service: BuildManagerService, host: String, port: Int,
-        security: HTTP2ServerTransport.Posix.TransportSecurity, logger: Logger
-    ) {
+        _ service: BuildManagerService, host: String, port: Int, certificate: ServerCertificate?, logger: Logger
+    ) throws {
         self.address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         self.logger = logger
         server = GRPCServer(
             transport: .http2NIOPosix(
                 address: host.contains(":") ? .ipv6(host: host, port: port) : .ipv4(host: host, port: port),
-                transportSecurity: security,
+                transportSecurity: try certificate.map { try .tls(certificateReloader: $0) } ?? .plaintext,
                 config: .defaults { config in
                     // Agents ping idle connections; a log line is never longer than this.
                     config.connection.keepalive.clientBehavior.allowWithoutCalls = true

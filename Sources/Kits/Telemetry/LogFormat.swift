@@ -9,9 +9,15 @@ package enum LogFormat: String, Sendable, CaseIterable {
     case json
 
     /// Makes swift-log write in this format; once, at the start of a program.
-    package func bootstrap(level: Logger.Level, clock: WallClock = .system) {
+    /// - Parameter names: what keys of metadata that others have chosen are called in lines.
+    package func bootstrap(
+        level: Logger.Level, clock: WallClock = .system, renaming names: [String: String] = [:]
+    ) {
         LoggingSystem.bootstrap { label in
-            FormattedLogHandler(label: label, format: self, level: level, clock: clock, sink: StandardError.write)
+            var handler = FormattedLogHandler(
+                label: label, format: self, level: level, clock: clock, sink: StandardError.write)
+            handler.names = names
+            return handler
         }
     }
 
@@ -32,6 +38,7 @@ struct FormattedLogHandler: LogHandler {
     var logLevel: Logger.Level
     var metadata: Logger.Metadata = [:]
     var metadataProvider: Logger.MetadataProvider?
+    var names: [String: String] = [:]
 
     init(
         label: String, format: LogFormat, level: Logger.Level, clock: WallClock,
@@ -54,6 +61,9 @@ struct FormattedLogHandler: LogHandler {
         if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
         if let own = event.metadata { all.merge(own) { $1 } }
         if let error = event.error, all["error"] == nil { all["error"] = "\(error)" }
+        for (key, name) in names {
+            if let value = all.removeValue(forKey: key) { all[name] = value }
+        }
         let time = LogText.time(clock.now)
         let message = event.message.description
         switch format {

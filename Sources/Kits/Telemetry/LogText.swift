@@ -1,13 +1,55 @@
 import Foundation
 import Logging
-import Synchronization
 
 /// Texts of strangers inside log lines: nothing in them may look like a line, or a field, of its own.
 enum LogText {
     /// UTC with milliseconds. Source: RFC 3339.
     static func time(_ date: Date) -> String {
-        date.formatted(
-            .iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
+        var bytes: [UInt8] = []
+        appendTime(date, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The same by hand: Foundation's formatter takes longer than many a request.
+    static func appendTime(_ date: Date, to bytes: inout [UInt8]) {
+        // Between the years 0 and 9999, which have four digits.
+        let limits = (-62_167_219_200.0, 253_402_300_799.0)
+        let clamped = min(max(date.timeIntervalSince1970, limits.0), limits.1)
+        let milliseconds = Int((clamped * 1000).rounded(.down))
+        let (seconds, fraction) = floorDivision(milliseconds, 1000)
+        let (day, secondOfDay) = floorDivision(seconds, 86_400)
+        let (year, month, dayOfMonth) = civil(day)
+        append(year, digits: 4, before: "-", to: &bytes)
+        append(month, digits: 2, before: "-", to: &bytes)
+        append(dayOfMonth, digits: 2, before: "T", to: &bytes)
+        append(secondOfDay / 3600, digits: 2, before: ":", to: &bytes)
+        append(secondOfDay / 60 % 60, digits: 2, before: ":", to: &bytes)
+        append(secondOfDay % 60, digits: 2, before: ".", to: &bytes)
+        append(fraction, digits: 3, before: "Z", to: &bytes)
+    }
+
+    private static func floorDivision(_ number: Int, _ divisor: Int) -> (Int, Int) {
+        let rest = number % divisor
+        return rest < 0 ? (number / divisor - 1, rest + divisor) : (number / divisor, rest)
+    }
+
+    /// The date of a day counted from 1970-01-01, in years that begin in March, so that the leap day is their last.
+    private static func civil(_ day: Int) -> (year: Int, month: Int, day: Int) {
+        let (era, dayOfEra) = floorDivision(day + 719_468, 146_097)
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let shifted = (5 * dayOfYear + 2) / 153
+        let month = shifted < 10 ? shifted + 3 : shifted - 9
+        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
+    }
+
+    private static func append(_ number: Int, digits: Int, before end: Unicode.Scalar, to bytes: inout [UInt8]) {
+        var divisor = [1, 1, 10, 100, 1000][digits]
+        while divisor > 0 {
+            bytes.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
+            divisor /= 10
+        }
+        bytes.append(UInt8(ascii: end))
     }
 
     /// Control characters and line separators, written as escapes.
@@ -80,27 +122,5 @@ enum LogText {
             }
         }
         return result + "\""
-    }
-}
-
-/// Standard error, line by line and without a buffer: what was logged is out when the program dies.
-enum StandardError {
-    private static let turn = Mutex(())
-
-    @Sendable static func write(_ line: String) {
-        let bytes = Array(line.utf8)
-        // One line after the other, also when a line is longer than a pipe takes at once.
-        turn.withLock { _ in
-            var written = 0
-            while written < bytes.count {
-                let count = bytes.withUnsafeBytes {
-                    Foundation.write(STDERR_FILENO, $0.baseAddress?.advanced(by: written), bytes.count - written)
-                }
-                if count < 0, errno == EINTR { continue }
-                // Nobody reads standard error any more: there is nowhere left to say so.
-                guard count > 0 else { return }
-                written += count
-            }
-        }
     }
 }

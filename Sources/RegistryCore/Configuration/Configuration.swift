@@ -4,6 +4,7 @@
 /// Made by ``ConfigurationLoader`` only, so that nothing here is unchecked.
 package struct Configuration: Sendable {
     package let server: ServerSection
+    package let connections: ConnectionsSection
     package let database: DatabaseSection
     package let storage: StorageSection
     package let redis: RedisSection

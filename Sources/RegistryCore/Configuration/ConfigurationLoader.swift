@@ -80,7 +80,8 @@ package struct ConfigurationLoader: Sendable {
         let mail = MailSection(web, hostname: server.hostname)
         let sourceControl = SourceControlSection(web)
         let configuration = Configuration(
-            server: server, database: DatabaseSection(reader, dataDirectory: dataDirectory),
+            server: server, connections: ConnectionsSection(web),
+            database: DatabaseSection(reader, dataDirectory: dataDirectory),
             storage: StorageSection(reader, dataDirectory: dataDirectory), redis: RedisSection(reader, files: files),
             mail: mail,
             security: SecuritySection(web, server: server), registry: ImagesSection(web),
@@ -118,7 +119,8 @@ package struct ConfigurationLoader: Sendable {
 extension Configuration {
     fileprivate func with(warnings: [ConfigurationProblem]) -> Configuration {
         Configuration(
-            server: server, database: database, storage: storage, redis: redis, mail: mail, security: security,
+            server: server, connections: connections, database: database, storage: storage, redis: redis, mail: mail,
+            security: security,
             registry: registry,
             builds: builds, notifications: notifications, usageLogs: usageLogs, securityScan: securityScan,
             sourceControl: sourceControl, features: features, dataDirectory: dataDirectory, file: file,

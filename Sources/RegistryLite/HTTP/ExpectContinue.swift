@@ -1,8 +1,7 @@
 import HTTPTypes
 import HummingbirdCore
 import NIOCore
-import NIOHTTP1
-import NIOHTTPTypesHTTP1
+import NIOHTTPTypes
 
 /// `Expect: 100-continue`: tells a waiting client to send its body when somebody begins to read it, and not before.
 ///
@@ -39,16 +38,7 @@ struct ContinuingBody: AsyncSequence, Sendable {
     func makeAsyncIterator() -> AsyncIterator { AsyncIterator(base: base.makeAsyncIterator(), channel: channel) }
 
     private static func sendContinue(on channel: any Channel) async throws {
-        try await channel.eventLoop.flatSubmit {
-            do {
-                // Behind the codec, as HTTP/1 has it: hummingbird's part of the pipeline sees whole responses only.
-                let codec = try channel.pipeline.syncOperations.context(handlerType: HTTP1ToHTTPServerCodec.self)
-                let sent = channel.eventLoop.makePromise(of: Void.self)
-                codec.writeAndFlush(
-                    NIOAny(HTTPServerResponsePart.head(HTTPResponseHead(version: .http1_1, status: .continue))),
-                    promise: sent)
-                return sent.futureResult
-            } catch { return channel.eventLoop.makeFailedFuture(error) }
-        }.get()
+        // In front of the codec, whichever protocol it speaks; hummingbird's part of the pipeline sees whole answers only.
+        try await channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: .continue)))
     }
 }

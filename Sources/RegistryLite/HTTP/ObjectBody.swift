@@ -6,7 +6,7 @@ import NIOPosix
 import NIOSSL
 import ObjectStorage
 
-/// Sends a stored object, or a part of it: by the kernel (sendfile) over plain HTTP, in pieces under TLS.
+/// Sends a stored object, or a part of it: by the kernel (sendfile) over plain HTTP/1, in pieces under TLS.
 ///
 /// The file is opened when the body is written, so a HEAD or a dropped response never holds one.
 enum ObjectBody {
@@ -28,7 +28,7 @@ enum ObjectBody {
         case .file(let path, _):
             return ResponseBody(contentLength: range.count) { writer in
                 let file = try await NIOThreadPool.singleton.runIfActive { try OpenFile(path, readingAhead: range) }
-                if try await usesTLS(channel) {
+                if try await !isPlain(channel) {
                     try await sendPieces(of: file, range: range, to: &writer)
                 } else if !range.isEmpty {
                     try await sendByKernel(file, range: range, on: channel)
@@ -38,10 +38,13 @@ enum ObjectBody {
         }
     }
 
-    private static func usesTLS(_ channel: any Channel) async throws -> Bool {
+    /// Only a plain HTTP/1 connection carries bytes as they are: TLS and HTTP/2 must see them.
+    private static func isPlain(_ channel: any Channel) async throws -> Bool {
         try await channel.eventLoop.submit {
-            // No such handler is the answer no; the pipeline has no question without an error.
-            (try? channel.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)) != nil
+            // No such handler is an answer; the pipeline has no question without an error.
+            let pipeline = channel.pipeline.syncOperations
+            return (try? pipeline.handler(type: NIOSSLServerHandler.self)) == nil
+                && (try? pipeline.context(handlerType: HTTP1ToHTTPServerCodec.self)) != nil
         }.get()
     }
 

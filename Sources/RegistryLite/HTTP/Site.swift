@@ -1,4 +1,5 @@
 import Domain
+import RegistryCore
 
 /// What the edges must know of the configuration: names, switches and limits that are not the core's business.
 struct Site: Sendable {
@@ -17,6 +18,12 @@ struct Site: Sendable {
     var sessionCookie: SessionCookieRule
     /// REGISTRY_TITLE.
     var title = "RegistryLite"
+    /// TRUSTED_PROXIES.
+    var trustedProxies = TrustedProxies.none
+    /// ENABLE_HEALTH_DEBUG_SECRET: who has it sees why a health check fails.
+    var healthDebugSecret: String?
+    /// REGISTRY_STATE is `readonly`.
+    var isReadOnly = false
 
     init(urls: URLs, features: Set<Feature>) {
         self.urls = urls

@@ -1,17 +1,26 @@
 import Domain
+import Foundation
 import HTTPTypes
 import Hummingbird
 import Metrics
 import NIOCore
 import RegistryCore
-import Secrets
+import ServerTLS
 
 /// The text of all metrics, as it is now.
 struct MetricsText: Sendable {
     /// Where the parts of the program count.
     let factory: any MetricsFactory
     let contentType: String
+    var traffic = Traffic()
+    var certificate: ServerCertificate?
     let text: @Sendable () -> String
+
+    /// What each metric means, for the text format.
+    static let help = [
+        "quay_certificate_expiry_timestamp_seconds": "When the certificate that is served with expires",
+        "quay_blob_uploads_open": "Uploads of blobs that were begun and have not ended",
+    ]
 
     /// Answers with everything, after counting what is only known to the database.
     func respond(to request: Request, gauges: QueueGauges) async -> Response {
@@ -19,6 +28,11 @@ struct MetricsText: Sendable {
             return Response(status: .methodNotAllowed, headers: [.allow: "GET, HEAD"])
         }
         await gauges.measure()
+        traffic.publish(to: factory)
+        if let certificate {
+            Gauge(label: "quay_certificate_expiry_timestamp_seconds", factory: factory)
+                .record(certificate.expires.timeIntervalSince1970)
+        }
         let response = Response(
             status: .ok, headers: [.contentType: contentType, .cacheControl: "no-store"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: text())))
@@ -40,7 +54,8 @@ struct MetricsRoutes: Sendable {
         }
         if !Self.isLocal(peer: context.peerAddress, headers: request.headers) {
             do {
-                _ = try await services.access.superuser(for: try await caller(of: request))
+                let visitor = CallerOfRequest(services: services, site: site)
+                _ = try await services.access.superuser(for: try await visitor.caller(of: request))
             } catch { return APIError.response(error, urls: site.urls, logger: context.logger) }
         }
         let gauges = QueueGauges(platform: services.platform, factory: metrics.factory)
@@ -52,14 +67,5 @@ struct MetricsRoutes: Sendable {
         guard let peer, peer == "::1" || peer.hasPrefix("127.") || peer.hasPrefix("::ffff:127.") else { return false }
         let marks = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"]
         return marks.compactMap { HTTPField.Name($0) }.allSatisfy { headers[$0] == nil }
-    }
-
-    private func caller(of request: Request) async throws -> Caller {
-        if let bearer = request.headers[.authorization].flatMap(BearerCredentials.token(inHeader:)) {
-            return try await services.bearer.caller(token: bearer)
-        }
-        let cookies = SessionCookies(site: site, sessions: services.sessions)
-        if case .signedIn(let signedIn) = try await cookies.session(of: request) { return signedIn.caller }
-        return .anonymous
     }
 }

@@ -12,6 +12,7 @@ struct CheckConfigCommand: AsyncParsableCommand {
         try await Failure.exiting {
             let settings = try Settings(options)
             _ = try settings.coreSite()
+            _ = try settings.openCertificate()
             for warning in settings.configuration.warnings { print("Warning: \(warning)") }
             print("The configuration is valid.")
         }

@@ -7,6 +7,7 @@ import RegistryCore
 import Runtime
 import SQL
 import Secrets
+import ServerTLS
 import ServiceLifecycle
 import UnixSignals
 
@@ -47,13 +48,17 @@ struct Composition: Sendable {
     /// The parts of the site by the first segment of their paths; tests serve the same.
     ///
     /// `/metrics` is among them only when `showsMetrics`: elsewhere the path belongs to the pages, which know none such.
+    /// - Parameter log: gets a line for every request; nil for none.
     static func responder(
-        _ services: Registry, site: Site, pages: PageTokens, web: WebPages, metrics: MetricsText, showsMetrics: Bool
+        _ services: Registry, site: Site, pages: PageTokens, web: WebPages, metrics: MetricsText, showsMetrics: Bool,
+        readiness: Readiness = Readiness(), log: RequestLog? = nil
     ) -> SiteResponder {
         let api = APIPipeline(services: services, site: site, pages: pages, routes: Features.routes)
         let sessions = SessionRoutes(services: services, site: site)
         let health = HealthRoutes(
-            checks: HealthChecks(health: HealthService(platform: services.platform, keys: services.serviceKeys)))
+            services: services, site: site,
+            checks: HealthChecks(health: HealthService(platform: services.platform, keys: services.serviceKeys)),
+            readiness: readiness)
         let v2 = V2Routes(services: services, urls: site.urls)
         let keys = KeySetRoutes(keys: services.serviceKeys)
         let buildLogs = BuildLogRoutes(services: services, site: site)
@@ -73,12 +78,22 @@ struct Composition: Sendable {
                 "csrf_token": { try await sessions.respond(to: $0, context: $1) },
                 "health": { try await health.respond(to: $0, context: $1) },
                 "status": { try await health.respond(to: $0, context: $1) },
+                "livez": { try await health.respond(to: $0, context: $1) },
+                "readyz": { try await health.respond(to: $0, context: $1) },
+                "startupz": { try await health.respond(to: $0, context: $1) },
                 "v2": { await v2.respond(to: $0, context: $1) },
                 "_internal_ping": { try await health.respond(to: $0, context: $1) },
                 "keys": { try await keys.respond(to: $0, context: $1) },
             ],
-            otherwise: { await web.respond(to: $0, context: $1) },
-            metrics: RequestMetrics(factory: metrics.factory))
+            otherwise: { await web.respond(to: $0, context: $1) })
+        responder.identity = RequestIdentity(proxies: site.trustedProxies)
+        responder.readiness = readiness
+        responder.isReadOnly = site.isReadOnly
+        let requests = RequestMetrics(factory: metrics.factory)
+        responder.report = { request in
+            requests.answered(request)
+            log?.write(request)
+        }
         if showsMetrics { responder.parts["metrics"] = { await metricsRoutes.respond(to: $0, context: $1) } }
         return responder
     }
@@ -93,21 +108,35 @@ struct Composition: Sendable {
     }
 
     /// Serves until SIGTERM or SIGINT; what is under way then has 30 s to finish.
-    /// - Parameter metricsAddress: where metrics are served instead of on the public port.
-    func serve(_ metrics: MetricsText, metricsAddress: (host: String, port: Int)?) async throws {
-        let logger = self.logger
+    /// - Parameters:
+    ///   - certificate: what to serve TLS with; nil for plain HTTP.
+    ///   - metricsAddress: where metrics are served instead of on the public port.
+    ///   - log: gets a line for every request; nil for none.
+    func serve(
+        _ metrics: MetricsText, certificate: ServerCertificate?, metricsAddress: (host: String, port: Int)?,
+        log: RequestLog?
+    ) async throws {
+        let (logger, readiness) = (self.logger, Readiness())
+        let connections = settings.configuration.connections
+        let cap = OpenFiles.cap(wanted: connections.maximum, logger: logger)
         let application = Application(
             responder: Self.responder(
-                services, site: site, pages: pages, web: web, metrics: metrics, showsMetrics: metricsAddress == nil),
-            server: try ServerPlumbing.builder(tls: nil),
+                services, site: site, pages: pages, web: web, metrics: metrics, showsMetrics: metricsAddress == nil,
+                readiness: readiness, log: log),
+            server: ServerPlumbing.builder(
+                certificate: certificate, limits: ConnectionLimits(connections), traffic: metrics.traffic),
             configuration: ApplicationConfiguration(
-                address: .hostname(settings.listenHost, port: settings.listenPort), serverName: nil),
+                address: .hostname(settings.listenHost, port: settings.listenPort), serverName: nil, backlog: 1024,
+                availableConnectionsDelegate: ConnectionCap(cap)),
             onServerRunning: { channel in
-                logger.info("RegistryLite listens on \(channel.localAddress.map { "\($0)" } ?? "an unknown address")")
+                let address = channel.localAddress.map { "\($0)" } ?? "an unknown address"
+                logger.info("RegistryLite listens on \(address)\(certificate == nil ? "" : ", with TLS")")
             }, logger: logger)
-        var applications: [any Service] = [application]
+        var services: [any Service] =
+            isReadOnly ? [] : WorkerList.workers(self.services, settings.configuration, logger: logger)
+        services.append(HangUpSignal(certificate: certificate, logger: logger))
         if let metricsAddress {
-            applications.append(
+            services.append(
                 Application(
                     responder: metricsResponder(metrics),
                     configuration: ApplicationConfiguration(
@@ -116,13 +145,18 @@ struct Composition: Sendable {
                         logger.info("metrics on \(channel.localAddress.map { "\($0)" } ?? "an unknown address")")
                     }, logger: logger))
         }
+        // They stop from the last one on: first balancers hear of it, then requests end, then the rest.
+        services.append(application)
+        services.append(
+            DrainingPeriod(readiness: readiness, delay: connections.shutdownDelay, clock: self.services.platform.clock))
         var configuration = ServiceGroupConfiguration(
-            services: applications + WorkerList.workers(services, settings.configuration, logger: logger),
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        configuration.maximumGracefulShutdownDuration = .seconds(30)
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = connections.shutdownTimeout
         try await ServiceGroup(configuration: configuration).run()
         await close()
     }
+
+    private var isReadOnly: Bool { site.isReadOnly }
 
     func close() async { await services.platform.database.close() }
 }

@@ -21,15 +21,21 @@ struct ServeCommand: AsyncParsableCommand {
             let settings = try Settings(options)
             let address = try metrics.map { try Settings.address($0, option: "--metrics") }
             let logger = settings.startLogging()
-            let registry = PrometheusRegistry(
-                help: [RequestMetrics.help, QueueGauges.help, CollectionMetrics.help].reduce(into: [:]) {
-                    $0.merge($1) { first, _ in first }
-                })
+            let certificate = try settings.openCertificate()
+            let registry = PrometheusRegistry(help: Self.help, buckets: RequestMetrics.buckets)
             MetricsSystem.bootstrap(registry)
             let composition = try await Composition(settings, logger: logger)
-            try await composition.serve(
-                MetricsText(factory: registry, contentType: PrometheusText.contentType, text: { registry.text() }),
-                metricsAddress: address)
+            let lines = settings.requestLog()
+            defer { lines?.flush() }
+            let text = MetricsText(
+                factory: registry, contentType: PrometheusText.contentType, traffic: Traffic(),
+                certificate: certificate, text: { registry.text() })
+            try await composition.serve(text, certificate: certificate, metricsAddress: address, log: lines)
         }
+    }
+
+    private static var help: [String: String] {
+        let all = [RequestMetrics.help, QueueGauges.help, Traffic.help, MetricsText.help, CollectionMetrics.help]
+        return all.reduce(into: [:]) { help, some in help.merge(some) { first, _ in first } }
     }
 }

@@ -6,6 +6,7 @@ import PostgresDriver
 import RegistryCore
 import SQL
 import SQLiteDriver
+import ServerTLS
 import Telemetry
 import WebRequests
 
@@ -56,7 +57,28 @@ struct Settings: Sendable {
             name: security.sessionCookieName, isSecure: security.isSessionCookieSecure,
             isHTTPOnly: security.isSessionCookieHTTPOnly, sameSite: security.sessionCookieSameSite.rawValue)
         site.title = server.title
+        site.trustedProxies = server.trustedProxies
+        site.healthDebugSecret = server.healthDebugSecret
+        site.isReadOnly = server.state == .readonly
         return site
+    }
+
+    /// What to serve TLS with; nil where this program speaks plain HTTP. Errors: ``Failure`` that names the file.
+    func openCertificate() throws -> ServerCertificate? {
+        guard configuration.server.servesTLS, let files = configuration.server.certificate else { return nil }
+        do {
+            return try ServerCertificate(
+                CertificateFiles(certificate: files.certificate, key: files.key),
+                applicationProtocols: SecureChannel.applicationProtocols)
+        } catch { throw Failure(error.description, .configuration) }
+    }
+
+    /// Where the lines about requests go; nil when LOGGING_LEVEL leaves them out.
+    func requestLog() -> RequestLog? {
+        guard let level = Logger.Level(rawValue: configuration.server.logLevel), level > .info else {
+            return RequestLog(EventLines(label: "RegistryLite", format: logFormat))
+        }
+        return nil
     }
 
     /// What the core needs of it. Errors: ``Failure`` for a LIBRARY_NAMESPACE that nobody can have.
@@ -87,7 +109,9 @@ struct Settings: Sendable {
     /// Makes every logger of the program write in the asked format at the level of LOGGING_LEVEL, and answers the
     /// program's own; once in a process.
     func startLogging() -> Logger {
-        logFormat.bootstrap(level: Logger.Level(rawValue: configuration.server.logLevel) ?? .info)
+        logFormat.bootstrap(
+            level: Logger.Level(rawValue: configuration.server.logLevel) ?? .info,
+            renaming: ["hb.request.id": "request_id"])
         return Logger(label: "RegistryLite")
     }
 

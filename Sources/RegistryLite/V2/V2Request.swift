@@ -16,7 +16,7 @@ struct V2Request: Sendable {
     var method: HTTPRequest.Method { request.method }
     var body: RequestBody { request.body }
     /// The address that the usage log shows.
-    var ip: String? { context.peerAddress }
+    var ip: String? { context.clientAddress }
 
     /// The announced length of the body; nil when it is streamed without one. Errors: `.sizeInvalid`.
     func contentLength() throws -> Int64? {

@@ -15,6 +15,7 @@ struct V2Routes: Sendable {
         do {
             let parsed = try V2Path(request.uri.path, library: services.site.library)
             path = parsed
+            context.notes.name(parsed.template)
             response = try await route(ContinuingBody.answering(request, on: context.channel), parsed, context)
         } catch {
             response = V2Error.response(error, logger: context.logger)
@@ -50,9 +51,11 @@ struct V2Routes: Sendable {
         if path == .token {
             return try await RegistryTokenRoutes(services: services, urls: urls).respond(to: request, context: context)
         }
+        let caller = try await caller(of: request, path)
+        context.notes.name(caller)
         let request = V2Request(
-            request: request, context: context, services: services, urls: urls,
-            caller: try await caller(of: request, path), query: try V2Query(request.uri.query))
+            request: request, context: context, services: services, urls: urls, caller: caller,
+            query: try V2Query(request.uri.query))
         switch path {
         case .root: return root(request)
         case .blob(let name, let digest): return try await BlobRoutes.respond(to: request, name, digest)

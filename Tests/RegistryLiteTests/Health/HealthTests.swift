@@ -15,9 +15,10 @@ import WebRequests
         let root = folder.path("storage")
         let site = try await SiteFixture(
             engine, objects: try await LocalDiskStore.open(root, location: "default"))
-        let small = ["auth", "database", "storage"]
+        let small = ["auth", "database", "redis", "storage"]
+        let own = ["disk_space", "registry_gunicorn", "service_key", "web_gunicorn"]
         for (path, parts) in [
-            ("/health/instance", small + ["disk_space", "service_key"]), ("/health/endtoend", small),
+            ("/health/instance", small + own), ("/health/endtoend", small),
             ("/status", small), ("/health/dbrevision", ["database"]),
         ] {
             let answer = try await site.send(.get, path)

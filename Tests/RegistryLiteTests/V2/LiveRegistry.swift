@@ -80,7 +80,7 @@ final class LiveRegistry: Sendable {
             responder: SiteResponder(
                 parts: ["v2": { await v2.respond(to: $0, context: $1) }],
                 otherwise: { _, _ in Response(status: .notFound) }),
-            server: try ServerPlumbing.builder(tls: nil),
+            server: ServerPlumbing.builder(),
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port), serverName: nil),
             onServerRunning: { _ in isReady.yield() }, logger: Logger(label: "test"))
         let running = Task {

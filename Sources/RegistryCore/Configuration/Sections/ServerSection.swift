@@ -1,5 +1,3 @@
-package import WebRequests
-
 /// The site: its address as the world sees it, its name, its certificates.
 package struct ServerSection: Sendable {
     package enum Scheme: String, Sendable, CaseIterable { case http, https }
@@ -17,7 +15,7 @@ package struct ServerSection: Sendable {
     /// `extra_ca_cert_*` beside the configuration: PEM files whose authorities are trusted in addition.
     package let extraAuthorityFiles: [String]
     /// TRUSTED_PROXIES: whose X-Forwarded-* headers count.
-    package let trustedProxies: [CIDR]
+    package let trustedProxies: TrustedProxies
     /// REGISTRY_TITLE, REGISTRY_TITLE_SHORT.
     package let title: String
     package let shortTitle: String
@@ -72,7 +70,7 @@ extension ServerSection {
         hostname = Self.hostname(reader) ?? listenAddress
         certificate = Self.certificate(files)
         extraAuthorityFiles = files.extraAuthorities
-        trustedProxies = reader.networks("TRUSTED_PROXIES")
+        trustedProxies = TrustedProxies(reader.networks("TRUSTED_PROXIES"))
         title = reader.text("REGISTRY_TITLE", default: "RegistryLite")
         shortTitle = reader.text(
             "REGISTRY_TITLE_SHORT", default: reader.text("REGISTRY_TITLE", default: "RegistryLite"))

@@ -54,6 +54,7 @@ struct APIPipeline: Sendable {
             response.headers[.allow] = methods.map(\.rawValue).sorted().joined(separator: ", ")
             return response
         case .found(let route, let parameters):
+            context.notes.name(route.path)
             guard route.features.allSatisfy(site.isOn) else { throw RegistryError(.notFound, "Not Found") }
             return try await answer(request, context, route, parameters)
         }
@@ -72,6 +73,7 @@ struct APIPipeline: Sendable {
             }
         }
         let caller = try await caller(bearer, session)
+        context.notes.name(caller)
         guard site.anonymousAccess || route.isAnonymousAllowed || !caller.isAnonymous else {
             throw RegistryError(.unauthenticated, "Requires authentication")
         }
@@ -83,7 +85,7 @@ struct APIPipeline: Sendable {
             APIRequest(
                 services: services, site: site, pages: pages, route: route, caller: caller, session: session,
                 path: parameters,
-                query: query, body: try await body(of: request, route), clientAddress: context.peerAddress))
+                query: query, body: try await body(of: request, route), clientAddress: context.clientAddress))
         let status = HTTPResponse.Status(code: reply.status ?? route.successStatus)
         return JSONReply.response(reply.body, status: status, headers: reply.headers, logger: context.logger)
     }
