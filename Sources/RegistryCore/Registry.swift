@@ -15,12 +15,13 @@ package struct SiteSettings: Sendable {
     package let superusers: Set<String>
     /// FEATURE_READER_BUILD_LOGS: who may read a repository may read its builds' logs.
     package let readersMayReadLogs: Bool
+    package let tags: TagSettings
     /// WEBHOOK_ALLOWED_PRIVATE_NETWORKS and everything public: where addresses that users write may lead.
     package let userAddresses: AddressPolicy
 
     package init(
         hostname: String, library: Username, anonymousAccess: Bool = true, publicCatalog: Bool = false,
-        superusers: Set<String> = [], readersMayReadLogs: Bool = false,
+        superusers: Set<String> = [], readersMayReadLogs: Bool = false, tags: TagSettings = TagSettings(),
         userAddresses: AddressPolicy = .publicOnly(except: [])
     ) {
         self.hostname = hostname
@@ -29,6 +30,7 @@ package struct SiteSettings: Sendable {
         self.publicCatalog = publicCatalog
         self.superusers = superusers
         self.readersMayReadLogs = readersMayReadLogs
+        self.tags = tags
         self.userAddresses = userAddresses
     }
 }
@@ -59,6 +61,10 @@ package struct Registry: Sendable {
     package let referrers: ReferrersService
     package let catalog: CatalogService
     package let tags: TagService
+    package let tagHistory: TagHistoryService
+    package let immutability: ImmutabilityService
+    package let labels: LabelService
+    package let timeMachines: TimeMachineService
     package let builds: BuildService
     package let buildLogs: BuildLogReader
     package let userFiles: UserFileService
@@ -68,10 +74,10 @@ package struct Registry: Sendable {
         self.site = site
         access = AccessControl(
             database: platform.database, anonymousAccess: site.anonymousAccess, superusers: site.superusers)
-        accounts = AccountService(platform: platform)
+        accounts = AccountService(platform: platform, timeMachine: site.tags.timeMachine)
         signIn = SignInService(platform: platform)
         sessions = SessionService(platform: platform)
-        organizations = OrganizationService(platform: platform)
+        organizations = OrganizationService(platform: platform, timeMachine: site.tags.timeMachine)
         permissions = PermissionService(platform: platform)
         robots = RobotService(platform: platform)
         oauthTokens = OAuthTokenService(platform: platform)
@@ -87,10 +93,14 @@ package struct Registry: Sendable {
         blobs = BlobReader(platform: platform)
         blobUploads = BlobUploadService(platform: platform, access: access)
         blobRemoval = BlobRemovalService(platform: platform)
-        manifests = ManifestService(platform: platform)
+        manifests = ManifestService(platform: platform, untaggedLifetime: site.tags.untaggedSeconds)
         referrers = ReferrersService(platform: platform)
         catalog = CatalogService(platform: platform, access: access, showsPublic: site.publicCatalog)
-        tags = TagService(platform: platform)
+        tags = TagService(platform: platform, settings: site.tags)
+        tagHistory = TagHistoryService(platform: platform)
+        immutability = ImmutabilityService(platform: platform)
+        labels = LabelService(platform: platform)
+        timeMachines = TimeMachineService(platform: platform, settings: site.tags)
         builds = BuildService(
             platform, access: access,
             settings: .init(registryHostname: site.hostname, archiveAddresses: site.userAddresses))

@@ -52,6 +52,8 @@ extension RegistryError.Kind {
     package static let nameUnknown = Self("name_unknown")
     package static let tagInvalid = Self("tag_invalid")
     package static let tagExpired = Self("tag_expired")
+    /// The tag is protected: it can't be moved, deleted or let expire.
+    package static let tagImmutable = Self("tag_immutable")
     package static let digestInvalid = Self("digest_invalid")
     package static let sizeInvalid = Self("size_invalid")
     package static let blobUnknown = Self("blob_unknown")

@@ -6,6 +6,19 @@ package struct ImageConfig: Sendable, Hashable {
     /// RFC 3339, as it stands there.
     package let created: String?
     package let labels: [String: String]
+    /// How the image was made, base first; empty where the configuration doesn't say it in the agreed form.
+    package let history: [Step]
+
+    /// One step of a build.
+    package struct Step: Sendable, Hashable {
+        /// RFC 3339, as it stands there.
+        package let created: String?
+        package let createdBy: String?
+        package let author: String?
+        package let comment: String?
+        /// Whether the step changed no file, so that no layer belongs to it.
+        package let isEmptyLayer: Bool
+    }
 
     /// Parses the config of an image; an artifact's config has another type and is not for this.
     /// Throws ``Manifest/Malformed``.
@@ -23,5 +36,17 @@ package struct ImageConfig: Sendable, Hashable {
         variant = try members.textIfAny("variant")
         created = try members.textIfAny("created")
         labels = try members.membersIfAny("config")?.texts("Labels") ?? [:]
+        history = Self.history(object["history"]?.array ?? [])
+    }
+
+    /// Only for people to look at: a strange member is left out, it does not spoil the configuration.
+    private static func history(_ steps: [JSONValue]) -> [Step] {
+        guard steps.count <= Manifest.maximumDescriptors else { return [] }
+        return steps.map { step in
+            Step(
+                created: step.object?["created"]?.text, createdBy: step.object?["created_by"]?.text,
+                author: step.object?["author"]?.text, comment: step.object?["comment"]?.text,
+                isEmptyLayer: step.object?["empty_layer"] == .bool(true))
+        }
     }
 }

@@ -30,8 +30,13 @@ package struct AccountService: Sendable {
     }
 
     private let platform: Platform
+    private let timeMachine: TimeMachine
 
-    package init(platform: Platform) { self.platform = platform }
+    /// - Parameter timeMachine: DEFAULT_TAG_EXPIRATION, what new users begin with.
+    package init(platform: Platform, timeMachine: TimeMachine = .standard) {
+        self.platform = platform
+        self.timeMachine = timeMachine
+    }
 
     /// Makes a user and answers it.
     ///
@@ -44,7 +49,7 @@ package struct AccountService: Sendable {
         let hash = try await platform.passwords.hash(user.password)
         var row = AccountStore.NewAccount(
             uuid: platform.identifiers.uuid(), name: name.text, kind: .user, passwordHash: hash.text, email: email,
-            created: platform.clock.now)
+            timeMachine: timeMachine, created: platform.clock.now)
         switch origin {
         case .signUp: break
         case .administrator(let superuser): (row.isSuperuser, row.isVerified) = (superuser, true)

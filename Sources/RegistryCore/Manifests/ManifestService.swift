@@ -21,12 +21,16 @@ package enum ManifestReference: Sendable, Hashable, CustomStringConvertible {
 package struct ManifestService: Sendable {
     private let platform: Platform
     private let untaggedLifetime: TimeInterval
+    private let labels: ImageLabels
+    let configs: ImageConfigReader
 
     /// - Parameter untaggedLifetime: PUSH_TEMP_TAG_EXPIRATION_SEC: how long a manifest that was pushed by digest stays
     ///   without a tag, in seconds.
     package init(platform: Platform, untaggedLifetime: TimeInterval = 3600) {
         self.platform = platform
         self.untaggedLifetime = untaggedLifetime
+        self.labels = ImageLabels(platform: platform)
+        self.configs = ImageConfigReader(platform: platform)
     }
 
     /// Stores a manifest and points its tags at it, in one transaction: all of it happens or nothing.
@@ -34,7 +38,7 @@ package struct ManifestService: Sendable {
     /// `contentType` is the header as it came, parameters included; `tags` are moved besides a tag in `reference`.
     /// Errors: `.manifestInvalid`, `.digestInvalid` when the reference's digest is not the body's,
     /// `.manifestBlobUnknown` for a blob or child that the repository doesn't have, `.readOnly`, and `.denied` for a
-    /// build's token whose attempt has ended or that may not move such a tag.
+    /// build's token whose attempt has ended or that may not move such a tag; `.tagImmutable`.
     package func put(
         _ body: [UInt8], contentType: String?, reference: ManifestReference, tags: [TagName] = [],
         in access: RepositoryAccess, ip: String? = nil
@@ -54,10 +58,10 @@ package struct ManifestService: Sendable {
                 )
             }
         }
+        let labels = try await labels.labels(of: manifest, digest: digest, inRepository: access.repository.id)
         let plan = Plan(
-            manifest: manifest, digest: digest, tags: moved, hiddenName: "$temp-\(platform.identifiers.uuid())",
-            now: now,
-            ip: ip)
+            manifest: manifest, digest: digest, labels: labels, tags: moved,
+            hiddenName: "$temp-\(platform.identifiers.uuid())", now: now, ip: ip)
         return try await platform.database.write { try store(plan, in: access, $0) }
     }
 
@@ -73,8 +77,8 @@ package struct ManifestService: Sendable {
 
     /// Deletes a tag, or a manifest with every tag of it; it stays restorable as long as the time machine says.
     ///
-    /// Errors: `.manifestUnknown`, `.tagExpired`, `.unsupported` for a manifest that a living index lists, `.readOnly`,
-    /// `.denied` as ``put(_:contentType:reference:tags:in:ip:)``.
+    /// Errors: `.manifestUnknown`, `.tagExpired`, `.tagImmutable`, `.unsupported` for a manifest that a living index lists,
+    /// `.readOnly`, `.denied` as ``put(_:contentType:reference:tags:in:ip:)``.
     package func delete(_ reference: ManifestReference, in access: RepositoryAccess, ip: String? = nil) async throws {
         try access.require(.write)
         let now = now
@@ -86,12 +90,13 @@ package struct ManifestService: Sendable {
             switch reference {
             case .tag(let name):
                 try requireMovable([name], by: access.caller)
-                try TagStore.end(name, inRepository: repository.id, at: now, in: transaction)
+                try TagService.end(name, inRepository: repository.id, at: now, transaction)
                 names = [name.text]
             case .digest:
                 guard access.caller.buildGrant == nil else { throw Self.notYourTag }
                 try requireUnlisted(manifest, at: now, transaction)
-                names = try TagStore.end(pointingAt: manifest.id, at: now, in: transaction)
+                names = try TagService.end(
+                    pointingAt: manifest.id, inRepository: repository.id, at: now, transaction)
                 try ManifestStore.detach(manifest.id, in: transaction)
                 try GarbageStore.doubt([manifest.id], in: transaction)
             }
@@ -105,6 +110,7 @@ package struct ManifestService: Sendable {
     private struct Plan: Sendable {
         let manifest: Manifest
         let digest: Digest
+        let labels: [ManifestLabel]
         let tags: [TagName]
         let hiddenName: String
         let now: Date
@@ -136,7 +142,7 @@ package struct ManifestService: Sendable {
         try ManifestStore.revive(
             stored.id, subject: plan.manifest.subject?.digest, inRepository: repository.id, in: transaction)
         for tag in plan.tags {
-            try TagService.retarget(tag, to: stored, in: access, at: plan.now, ip: plan.ip, transaction)
+            try TagService.retarget(tag, to: stored, inRepository: repository.id, at: plan.now, transaction)
         }
         if plan.tags.isEmpty {
             try TagStore.keep(
@@ -171,6 +177,8 @@ package struct ManifestService: Sendable {
             plan.manifest, digest: plan.digest, inRepository: repository.id, at: plan.now, in: transaction)
         try ManifestStore.link(blobs: Array(Set(blobs.values)), to: id, in: transaction)
         try ManifestStore.link(children: Array(children.values), to: id, in: transaction)
+        try labels.store(
+            plan.labels, of: plan.manifest, onManifest: id, inRepository: repository.id, in: transaction)
         guard let stored = try ManifestStore.find(id: id, in: transaction) else {
             throw RegistryError(.internalError, "The manifest \(plan.digest) could not be read back.")
         }

@@ -6,8 +6,13 @@ import SQL
 /// Use cases on organizations.
 package struct OrganizationService: Sendable {
     private let platform: Platform
+    private let timeMachine: TimeMachine
 
-    package init(platform: Platform) { self.platform = platform }
+    /// - Parameter timeMachine: DEFAULT_TAG_EXPIRATION, what new organizations begin with.
+    package init(platform: Platform, timeMachine: TimeMachine = .standard) {
+        self.platform = platform
+        self.timeMachine = timeMachine
+    }
 
     /// An organization as somebody sees it.
     package struct View: Sendable {
@@ -26,7 +31,7 @@ package struct OrganizationService: Sendable {
         let email = try email.flatMap { $0.isEmpty ? nil : try AccountService.email($0) }
         let row = AccountStore.NewAccount(
             uuid: platform.identifiers.uuid(), name: name.text, kind: .organization, email: email,
-            created: platform.clock.now)
+            timeMachine: timeMachine, created: platform.clock.now)
         return try await platform.database.write { transaction in
             guard let id = try AccountStore.insert(row, in: transaction),
                 let organization = try AccountStore.find(id: id, in: transaction)

@@ -5,8 +5,12 @@ enum Features {
         + AccountRoutes.routes
         + SignInRoutes.routes
         + OrganizationRoutes.routes
+        + NamespaceSettingsRoutes.routes
         + RobotRoutes.routes
         + PermissionRoutes.routes
         + RepositoryRoutes.routes
+        + TagRoutes.routes
+        + ImmutabilityRoutes.routes
+        + RepositoryManifestRoutes.routes
         + BuildRoutes.routes
 }

@@ -91,7 +91,7 @@ struct Settings: Sendable {
             hostname: configuration.server.hostname, library: library,
             anonymousAccess: configuration.features.anonymousAccess,
             publicCatalog: configuration.features.publicCatalog, superusers: configuration.security.superusers,
-            readersMayReadLogs: configuration.features.readerBuildLogs,
+            readersMayReadLogs: configuration.features.readerBuildLogs, tags: TagSettings(configuration),
             userAddresses: .publicOnly(except: configuration.security.allowedPrivateNetworks))
     }
 

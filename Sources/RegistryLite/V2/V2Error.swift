@@ -22,6 +22,7 @@ enum V2Error {
         case .nameUnknown, .notFound: .init(code: "NAME_UNKNOWN", status: 404)
         case .tagInvalid: .init(code: "TAG_INVALID", status: 400)
         case .tagExpired: .init(code: "TAG_EXPIRED", status: 404)
+        case .tagImmutable: .init(code: "TAG_IMMUTABLE", status: 409)
         case .digestInvalid: .init(code: "DIGEST_INVALID", status: 400)
         case .sizeInvalid: .init(code: "SIZE_INVALID", status: 400)
         case .tooLarge: .init(code: "SIZE_INVALID", status: 413)

@@ -1,6 +1,8 @@
 import Domain
 import Foundation
 import OCI
+import ObjectStorage
+import Runtime
 import SQL
 import TestSupport
 import Testing
@@ -22,11 +24,12 @@ import Testing
         /// Links a blob of `text` to a repository, as a finished upload does.
         func blob(_ text: String, repository: Int64 = 1) async throws -> String {
             let digest = Digest(of: Array(text.utf8))
+            let key = try ObjectKey(area: "blobs", identifier: fixture.platform.identifiers.uuid())
             try await fixture.database.write { transaction in
                 let id = try transaction.number(
                     """
                     INSERT INTO blob (digest, size_bytes, location, object_key, created_ms)
-                    VALUES (\(digest.text), \(text.utf8.count), 'local', \(digest.text), 0)
+                    VALUES (\(digest.text), \(text.utf8.count), 'local', \(key.text), 0)
                     ON CONFLICT (digest, location) DO UPDATE SET created_ms = 0 RETURNING id
                     """)
                 try transaction.run(

@@ -115,7 +115,8 @@ import WebRequests
         // Everything that any schema asks for; schemas take what they know.
         return #"""
             {"name":"fresh","repository":"fresh","namespace":"acme","visibility":"private","description":"d",
-             "role":"read","password":"password","username":"somebody"}
+             "role":"read","password":"password","username":"somebody","key":"k","value":"v","media_type":null,
+             "tagPattern":"v*"}
             """#
     }
 
@@ -154,6 +155,7 @@ import WebRequests
             (.put, "/api/v1/repository/acme/app/permissions/user/reader", #"{"role":"read"}"#),
             (.put, "/api/v1/repository/acme/spare/permissions/user/reader", #"{"role":"read"}"#),
             (.put, "/api/v1/repository/acme/app/permissions/user/writer", #"{"role":"write"}"#),
+            (.put, "/api/v1/repository/acme/spare/permissions/user/writer", #"{"role":"write"}"#),
         ] as [(WebRequest.Method, String, String?)] {
             let answer = try await site.send(method, path, body, as: ownerToken)
             #expect((200..<300).contains(answer.status), "\(path): \(answer.text)")

@@ -47,7 +47,8 @@ enum AccountRoutes {
         return try await ownView(user.id, request, caller: user.caller)
     }
 
-    private static func ownView(_ id: Int64, _ request: APIRequest, caller: Caller) async throws -> JSONReply {
+    /// What a user sees of themselves.
+    static func ownView(_ id: Int64, _ request: APIRequest, caller: Caller) async throws -> JSONReply {
         guard let account = try await request.services.accounts.find(id: id) else {
             throw RegistryError(.unauthenticated, "Requires authentication")
         }

@@ -25,6 +25,7 @@ enum APIError {
         "invalid_request": ("invalid_request", "The request or one of its values is not valid."),
         "invalid_response": ("invalid_response", "Another service gave an answer that makes no sense."),
         "not_found": ("not_found", "The thing that was asked for does not exist."),
+        "tag_immutable": ("tag_immutable", "The tag is protected: it can't be moved, deleted or let expire."),
         "exceeds_license": ("exceeds_license", "A limit of this registry has been reached."),
         "external_service_timeout": ("external_service_timeout", "Another service did not answer in time."),
         "downstream_issue": ("downstream_issue", "Another service that is needed has failed."),
@@ -43,6 +44,7 @@ enum APIError {
         case .forbidden, .denied: Presentation(type: "insufficient_scope", status: 403)
         case .notFound, .nameUnknown, .tagExpired, .manifestUnknown, .blobUnknown, .blobUploadUnknown:
             Presentation(type: "not_found", status: 404)
+        case .tagImmutable: Presentation(type: "tag_immutable", status: 409)
         case .throttled: Presentation(type: "throttled", status: 429)
         case .tooLarge: Presentation(type: "too_large", status: 413)
         case .readOnly: Presentation(type: "read_only", status: 503)

@@ -22,6 +22,20 @@ enum Paging {
             for: last, of: listing(request), now: request.services.platform.clock.now)
     }
 
+    /// Where a list begins whose order is more than a number; nil for its start.
+    static func position<Position: Decodable>(_ request: APIRequest, as type: Position.Type) -> Position? {
+        guard let token = request.query["next_page"] else { return nil }
+        do {
+            return try request.pages.cursor(
+                in: token, as: type, of: listing(request), now: request.services.platform.clock.now)
+        } catch { return nil }
+    }
+
+    /// The token for the page that begins behind `position`.
+    static func token(_ position: some Encodable, _ request: APIRequest) throws -> String {
+        try request.pages.token(for: position, of: listing(request), now: request.services.platform.clock.now)
+    }
+
     private static func listing(_ request: APIRequest) -> String {
         "\(request.route.operationID) \(request.caller.accountID ?? 0)"
     }

@@ -42,7 +42,8 @@ enum OrganizationRoutes {
         return .empty
     }
 
-    private static func view(_ request: APIRequest) async throws -> JSONReply {
+    /// What the caller sees of an organization.
+    static func view(_ request: APIRequest) async throws -> JSONReply {
         let view = try await request.services.organizations.view(
             request.username("orgname"), for: request.caller, access: request.services.access)
         return JSONReply(OrganizationResponses.organization(view))

@@ -22,7 +22,11 @@ enum RepositoryRoutes {
                 QueryParameter("next_page", .string, "The token of the page before"),
             ]
         },
-        .repository(.get, path, "getRepo", tag: "repository", "A repository", role: .read, handler: show),
+        .repository(.get, path, "getRepo", tag: "repository", "A repository", role: .read, handler: show).with {
+            $0.query = [
+                QueryParameter("includeTags", .boolean, "Whether to show the newest 500 tags; true without")
+            ]
+        },
         .repository(
             .put, path, "updateRepo", tag: "repository", "Changes the description", role: .write, handler: update
         ).with {
@@ -78,7 +82,11 @@ enum RepositoryRoutes {
 
     private static func show(_ request: APIRequest, _ access: RepositoryAccess) async throws -> JSONReply {
         let badge = try await request.services.repositories.badgeToken(access)
-        return JSONReply(RepositoryResponses.detail(access, badgeToken: badge))
+        let view = RepositoryResponses.detail(access, badgeToken: badge)
+        guard request.query.bool("includeTags", default: true) else { return JSONReply(view) }
+        let tags = try await request.services.tagHistory.list(
+            .init(isAliveOnly: true), from: .skipping(0), limit: TagHistoryService.shownWithRepository, in: access)
+        return JSONReply(view.merging(["tags": TagResponses.ofRepository(tags.lines)]))
     }
 
     private static func update(_ request: APIRequest, _ access: RepositoryAccess) async throws -> JSONReply {
