@@ -25,7 +25,7 @@ package struct ImageLabels: Sendable {
     ) async throws -> [ManifestLabel] {
         guard case .image = manifest.content else { return [] }
         let isKnown = try await platform.database.read {
-            try ManifestStore.find(digest, inRepository: repositoryID, in: $0) != nil
+            try !ManifestStore.ids([digest], inRepository: repositoryID, in: $0).isEmpty
         }
         guard !isKnown else { return [] }
         let config: ImageConfig?

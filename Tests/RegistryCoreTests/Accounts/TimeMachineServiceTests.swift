@@ -43,15 +43,14 @@ import Testing
     @Test(
         "new users and organizations begin with the configured one", arguments: TestDatabase.allEngines)
     func creation(_ engine: TestDatabase.Engine) async throws {
-        let room = try await TagRoom(
-            engine, settings: TagSettings(timeMachine: TimeMachine(seconds: 86_400)))
-        let user = try await room.registry.accounts.create(
+        let core = try await CoreFixture(engine)
+        let day = TimeMachine(seconds: 86_400)
+        let user = try await AccountService(platform: core.platform, timeMachine: day).create(
             .init(username: "fresh", password: "password", email: nil), .signUp)
         #expect(user.tagExpirationSeconds == 86_400)
-        let access = try room.registry.access.user(
-            .userAdmin,
-            for: Caller(identity: .user(id: user.id, name: try Username("fresh")), credential: .password))
-        let organization = try await room.registry.organizations.create("acme", email: nil, by: access)
+        let access = try core.registry.access.user(.userAdmin, for: core.caller(user))
+        let organization = try await OrganizationService(platform: core.platform, timeMachine: day).create(
+            "acme", email: nil, by: access)
         #expect(organization.tagExpirationSeconds == 86_400)
     }
 

@@ -147,6 +147,35 @@ import Testing
         #expect(try await room.tag("c") == nil)
     }
 
+    @Test(
+        "many who move one tag at once leave one alive row and a history without gaps",
+        arguments: TestDatabase.allEngines)
+    func races(_ engine: TestDatabase.Engine) async throws {
+        let room = try await TagRoom(engine)
+        let access = try await room.writer()
+        let digests = [
+            try await room.push("a", "one"), try await room.push("b", "two"), try await room.push("c", "three"),
+        ]
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<12 {
+                group.addTask {
+                    try await room.registry.tags.change(
+                        TagName("latest"), .init(manifest: digests[number % 3]), in: access)
+                }
+            }
+            try await group.waitForAll()
+        }
+        let rows = try await room.lines(.init(.exactly(name("latest")))).map(\.entry)
+        #expect(rows.filter(\.isCurrent).count == 1)
+        #expect(rows.filter { $0.lifetime.end == nil }.map(\.id) == rows.filter(\.isCurrent).map(\.id))
+        // Newest first: each row ends where the next one began, and no two neighbours are the same image.
+        let oldestFirst = rows.sorted { $0.id < $1.id }
+        for (row, next) in zip(oldestFirst, oldestFirst.dropFirst()) {
+            #expect(row.lifetime.end == next.lifetime.start)
+            #expect(row.digest != next.digest)
+        }
+    }
+
     @Test("what was deleted piece by piece is whole again after a restore", arguments: TestDatabase.allEngines)
     func restoresWhole(_ engine: TestDatabase.Engine) async throws {
         let room = try await TagRoom(engine)
