@@ -2,7 +2,7 @@
 DATA ?= ./data
 PORT ?= 8080
 
-.PHONY: run test bench package images lint format
+.PHONY: run test bench conformance package images lint format
 
 run:
 	@scripts/run "$(DATA)" "$(PORT)"
@@ -12,6 +12,10 @@ test:
 
 bench:
 	@scripts/bench
+
+# The distribution specification's own suite: `make conformance SUITE=DIR` (docs/operations/conformance.md).
+conformance:
+	@scripts/conformance "$(SUITE)"
 
 package:
 	@scripts/package dist

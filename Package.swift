@@ -35,6 +35,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -167,7 +168,7 @@ let package = Package(
             "RegistryLite",
             [
                 "RegistryLite", "RegistryCore", "Domain", "OCI", "WebRequests", "SQL", "ObjectStorage", "Runtime",
-                "Secrets", "Telemetry", logging, hummingbird, hummingbirdCore, httpTypes, nioCore,
+                "Secrets", "Telemetry", logging, hummingbird, hummingbirdCore, httpTypes, nioCore, nioEmbedded,
             ]),
         tests(
             "Buildman",

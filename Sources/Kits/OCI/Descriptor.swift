@@ -44,7 +44,7 @@ package struct Descriptor: Sendable, Hashable {
             throw members.failure("size", "must be a whole number of bytes")
         }
         self.size = size
-        artifactType = try members.textIfAny("artifactType")
+        artifactType = try members.artifactTypeIfAny()
         annotations = try members.texts("annotations")
         urls = try members.textList("urls")
         platform = try members.membersIfAny("platform").map { members throws(Manifest.Malformed) in

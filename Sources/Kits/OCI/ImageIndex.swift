@@ -5,6 +5,6 @@ package struct ImageIndex: Sendable, Hashable {
 
     init(_ members: JSONMembers) throws(Manifest.Malformed) {
         manifests = try members.descriptors("manifests")
-        artifactType = try members.textIfAny("artifactType")
+        artifactType = try members.artifactTypeIfAny()
     }
 }

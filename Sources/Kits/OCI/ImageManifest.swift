@@ -9,6 +9,6 @@ package struct ImageManifest: Sendable, Hashable {
         guard let config = try members.descriptorIfAny("config") else { throw members.failure("config", "is missing") }
         self.config = config
         layers = try members.descriptors("layers")
-        artifactType = try members.textIfAny("artifactType")
+        artifactType = try members.artifactTypeIfAny()
     }
 }

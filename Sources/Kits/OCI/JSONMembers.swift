@@ -40,6 +40,16 @@ struct JSONMembers {
         return type
     }
 
+    /// The kind of artifact; nil when absent or empty. Taken in any form that fits into a header and a query, since clients
+    /// write more than media types here.
+    func artifactTypeIfAny() throws(Manifest.Malformed) -> String? {
+        guard let text = try textIfAny("artifactType"), !text.isEmpty else { return nil }
+        guard text.utf8.count <= 255, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw failure("artifactType", "is not a media type")
+        }
+        return text
+    }
+
     /// A mapping of text to text; empty when absent.
     func texts(_ name: String) throws(Manifest.Malformed) -> [String: String] {
         guard let value = value(name) else { return [:] }

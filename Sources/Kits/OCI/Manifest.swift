@@ -11,8 +11,21 @@ package struct Manifest: Sendable, Hashable {
     }
 
     package struct Malformed: Error, Sendable, Hashable, CustomStringConvertible {
+        package enum Kind: Sendable, Hashable {
+            /// Something is wrong with it.
+            case invalid
+            /// A manifest of Docker's schema 1, which may be right, but which this registry does not take.
+            case schema1
+        }
+
+        package let kind: Kind
         package let reason: String
         package var description: String { reason }
+
+        package init(_ kind: Kind = .invalid, reason: String) {
+            self.kind = kind
+            self.reason = reason
+        }
     }
 
     /// The largest manifest that is accepted, in bytes.
@@ -34,12 +47,14 @@ package struct Manifest: Sendable, Hashable {
         guard bytes.count <= Self.maximumBytes else {
             throw Malformed(reason: "The manifest is larger than \(Self.maximumBytes) bytes.")
         }
+        if let declared, declared.isSchema1 { throw Self.schema1 }
         let document: JSONValue
         do { document = try JSONValue(parsing: bytes) } catch {
             throw Malformed(reason: "The manifest is not valid JSON: \(error).")
         }
         guard let object = document.object else { throw Malformed(reason: "The manifest is not a JSON object.") }
         let members = JSONMembers(object)
+        if members.value("schemaVersion")?.integer == 1 { throw Self.schema1 }
         try Self.refuseLookalikes(in: members)
         guard members.value("schemaVersion")?.integer == 2 else {
             throw members.failure("schemaVersion", "must be 2")
@@ -84,6 +99,11 @@ package struct Manifest: Sendable, Hashable {
         case .index(let index): index.artifactType
         }
     }
+
+    private static let schema1 = Malformed(
+        .schema1,
+        reason: "Manifests of schemaVersion 1 are not supported: push with a client that writes Docker schema 2 or OCI."
+    )
 
     private static func type(of members: JSONMembers, declared: MediaType?) throws(Malformed) -> MediaType {
         let written = try members.mediaTypeIfAny("mediaType")

@@ -35,6 +35,12 @@ package struct MediaType: Sendable, Hashable, CustomStringConvertible {
     /// An index of OCI or a manifest list of Docker.
     package var isIndex: Bool { self == .ociIndex || self == .dockerList }
 
+    /// A manifest in the form that Docker wrote before 2016, signed or not.
+    package var isSchema1: Bool {
+        text == "application/vnd.docker.distribution.manifest.v1+json"
+            || text == "application/vnd.docker.distribution.manifest.v1+prettyjws"
+    }
+
     /// A layer that its licence keeps outside registries: its bytes may be absent here.
     package var isNondistributable: Bool {
         text.hasPrefix("application/vnd.oci.image.layer.nondistributable.")

@@ -125,7 +125,7 @@ package struct ManifestService: Sendable {
             let type = try contentType.map { try MediaType($0) }
             return try Manifest(body, declared: type)
         } catch let error as Manifest.Malformed {
-            throw RegistryError(.manifestInvalid, error.reason)
+            throw RegistryError(error.kind == .schema1 ? .unsupported : .manifestInvalid, error.reason)
         } catch {
             throw RegistryError(.manifestInvalid, "The Content-Type of the manifest is malformed.", cause: error)
         }

@@ -88,6 +88,32 @@ private let image = #""config":\#(config),"layers":[\#(layer)]"#
         #expect(error?.reason.contains(expected) == true, "\(error?.reason ?? "-")")
     }
 
+    @Test(
+        "schema 1 is told apart from what is broken",
+        arguments: [
+            (#"{"schemaVersion":1,"name":"a/b","tag":"v1","fsLayers":[],"history":[]}"#, nil as String?),
+            (#"{"schemaVersion":1,"fsLayers":[]}"#, "application/vnd.docker.distribution.manifest.v1+prettyjws"),
+            ("no JSON at all", "application/vnd.docker.distribution.manifest.v1+json"),
+        ])
+    func schema1(_ body: String, _ type: String?) throws {
+        let declared = try type.map { try MediaType($0) }
+        let error = #expect(throws: Manifest.Malformed.self) { try Self.parse(body, declared) }
+        #expect(error?.kind == .schema1)
+        #expect(error?.reason.contains("schemaVersion 1") == true)
+    }
+
+    @Test("an artifact type fits into headers and queries, and an empty one is none")
+    func artifactTypes() throws {
+        func type(_ json: String) throws -> String? {
+            try Self.parse(#"{"schemaVersion":2,"artifactType":\#(json),"manifests":[]}"#, .ociIndex).artifactType
+        }
+        #expect(try type(#""sbom/example;v=1""#) == "sbom/example;v=1")
+        #expect(try type(#""""#) == nil)
+        for broken in [#""a b""#, #""a\u0000""#, #""é""#, "7", "\"\(String(repeating: "a", count: 256))\""] {
+            #expect(throws: Manifest.Malformed.self, "\(broken)") { try type(broken) }
+        }
+    }
+
     @Test("types that are no manifests are refused", arguments: ["application/json", "text/html", "a/b"])
     func foreignTypes(_ text: String) {
         #expect(throws: Manifest.Malformed.self) {
