@@ -11,6 +11,8 @@ package struct SiteSettings: Sendable {
     package let anonymousAccess: Bool
     /// FEATURE_PUBLIC_CATALOG: whether the catalog lists public repositories to everybody.
     package let publicCatalog: Bool
+    /// FEATURE_SPARSE_INDEX: whether an index may list manifests that are not here.
+    package let sparseIndexes: Bool
     /// SUPER_USERS.
     package let superusers: Set<String>
     /// FEATURE_READER_BUILD_LOGS: who may read a repository may read its builds' logs.
@@ -21,13 +23,15 @@ package struct SiteSettings: Sendable {
 
     package init(
         hostname: String, library: Username, anonymousAccess: Bool = true, publicCatalog: Bool = false,
-        superusers: Set<String> = [], readersMayReadLogs: Bool = false, tags: TagSettings = TagSettings(),
+        sparseIndexes: Bool = false, superusers: Set<String> = [], readersMayReadLogs: Bool = false,
+        tags: TagSettings = TagSettings(),
         userAddresses: AddressPolicy = .publicOnly(except: [])
     ) {
         self.hostname = hostname
         self.library = library
         self.anonymousAccess = anonymousAccess
         self.publicCatalog = publicCatalog
+        self.sparseIndexes = sparseIndexes
         self.superusers = superusers
         self.readersMayReadLogs = readersMayReadLogs
         self.tags = tags
@@ -93,7 +97,8 @@ package struct Registry: Sendable {
         blobs = BlobReader(platform: platform)
         blobUploads = BlobUploadService(platform: platform, access: access)
         blobRemoval = BlobRemovalService(platform: platform)
-        manifests = ManifestService(platform: platform, untaggedLifetime: site.tags.untaggedSeconds)
+        manifests = ManifestService(
+            platform: platform, untaggedLifetime: site.tags.untaggedSeconds, sparseIndexes: site.sparseIndexes)
         referrers = ReferrersService(platform: platform)
         catalog = CatalogService(platform: platform, access: access, showsPublic: site.publicCatalog)
         tags = TagService(platform: platform, settings: site.tags)

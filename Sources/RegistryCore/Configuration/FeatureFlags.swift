@@ -21,6 +21,7 @@ package struct FeatureFlags: Sendable, Hashable {
     package let librarySupport: Bool
     package let publicCatalog: Bool
     package let extendedRepositoryNames: Bool
+    package let sparseIndex: Bool
     package let changeTagExpiration: Bool
     package let garbageCollection: Bool
     package let namespaceGarbageCollection: Bool
@@ -74,6 +75,7 @@ extension FeatureFlags {
         librarySupport = flag("LIBRARY_SUPPORT", true)
         publicCatalog = flag("PUBLIC_CATALOG", false)
         extendedRepositoryNames = flag("EXTENDED_REPOSITORY_NAMES", true)
+        sparseIndex = flag("SPARSE_INDEX", false)
         changeTagExpiration = flag("CHANGE_TAG_EXPIRATION", true)
         garbageCollection = flag("GARBAGE_COLLECTION", true)
         namespaceGarbageCollection = flag("NAMESPACE_GARBAGE_COLLECTION", true)

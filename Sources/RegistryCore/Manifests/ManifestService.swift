@@ -21,14 +21,17 @@ package enum ManifestReference: Sendable, Hashable, CustomStringConvertible {
 package struct ManifestService: Sendable {
     private let platform: Platform
     private let untaggedLifetime: TimeInterval
+    private let sparseIndexes: Bool
     private let labels: ImageLabels
     let configs: ImageConfigReader
 
     /// - Parameter untaggedLifetime: PUSH_TEMP_TAG_EXPIRATION_SEC: how long a manifest that was pushed by digest stays
     ///   without a tag, in seconds.
-    package init(platform: Platform, untaggedLifetime: TimeInterval = 3600) {
+    /// - Parameter sparseIndexes: FEATURE_SPARSE_INDEX: whether an index may list manifests that the repository doesn't have.
+    package init(platform: Platform, untaggedLifetime: TimeInterval = 3600, sparseIndexes: Bool = false) {
         self.platform = platform
         self.untaggedLifetime = untaggedLifetime
+        self.sparseIndexes = sparseIndexes
         self.labels = ImageLabels(platform: platform)
         self.configs = ImageConfigReader(platform: platform)
     }
@@ -139,12 +142,11 @@ package struct ManifestService: Sendable {
         let repository = access.repository
         let known = try ManifestStore.find(plan.digest, inRepository: repository.id, in: transaction)
         let stored = try known ?? insert(plan, into: repository, transaction)
-        try ManifestStore.revive(
-            stored.id, subject: plan.manifest.subject?.digest, inRepository: repository.id, in: transaction)
         for tag in plan.tags {
             try TagService.retarget(tag, to: stored, inRepository: repository.id, at: plan.now, transaction)
         }
         if plan.tags.isEmpty {
+            try ManifestStore.revive(stored.id, inRepository: repository.id, in: transaction)
             try TagStore.keep(
                 stored.id, hiddenName: plan.hiddenName, inRepository: repository.id, from: plan.now,
                 until: plan.now + untaggedLifetime, in: transaction)
@@ -168,7 +170,8 @@ package struct ManifestService: Sendable {
         }
         let listed = plan.manifest.children.map(\.digest)
         let children = try ManifestStore.ids(listed, inRepository: repository.id, in: transaction)
-        if let missing = listed.first(where: { children[$0.text] == nil }) {
+        let missing = listed.filter { children[$0.text] == nil }
+        if let missing = missing.first, !sparseIndexes {
             throw RegistryError(
                 .manifestBlobUnknown, "The manifest \(missing) is not in this repository.",
                 details: ["digest": missing.text])
@@ -177,6 +180,8 @@ package struct ManifestService: Sendable {
             plan.manifest, digest: plan.digest, inRepository: repository.id, at: plan.now, in: transaction)
         try ManifestStore.link(blobs: Array(Set(blobs.values)), to: id, in: transaction)
         try ManifestStore.link(children: Array(children.values), to: id, in: transaction)
+        try ManifestStore.expect(children: missing, of: id, in: transaction)
+        try ManifestStore.adopt(id, plan.digest, inRepository: repository.id, in: transaction)
         try labels.store(
             plan.labels, of: plan.manifest, onManifest: id, inRepository: repository.id, in: transaction)
         guard let stored = try ManifestStore.find(id: id, in: transaction) else {

@@ -115,15 +115,40 @@ package enum ManifestStore {
         }
     }
 
-    /// Makes a manifest whole again that a tag is to reach once more: it is a referrer of its subject, and every blob that
-    /// it or its children need can be read, whatever was deleted meanwhile.
-    package static func revive(
-        _ id: Int64, subject: Digest?, inRepository repositoryID: Int64, in transaction: any Transaction
+    /// Notes the children of a sparse index that the repository doesn't have yet.
+    package static func expect(
+        children digests: [Digest], of manifestID: Int64, in transaction: any Transaction
     ) throws {
-        if let subject {
+        for digest in digests {
             try transaction.run(
-                "UPDATE manifest SET subject_digest = \(subject.text) WHERE id = \(id) AND subject_digest IS NULL")
+                "INSERT INTO manifest_awaited (manifest_id, digest) VALUES (\(manifestID), \(digest.text))")
         }
+    }
+
+    /// Makes a manifest that has just come the child of the sparse indexes that list it.
+    package static func adopt(
+        _ id: Int64, _ digest: Digest, inRepository repositoryID: Int64, in transaction: any Transaction
+    ) throws {
+        let parents = try transaction.rows(
+            """
+            DELETE FROM manifest_awaited WHERE digest = \(digest.text) AND manifest_id IN (
+                SELECT manifest.id FROM manifest_awaited AS awaited JOIN manifest ON manifest.id = awaited.manifest_id
+                WHERE awaited.digest = \(digest.text) AND manifest.repository_id = \(repositoryID))
+            RETURNING manifest_id
+            """)
+        for parent in parents { try link(children: [id], to: try parent.integer("manifest_id"), in: transaction) }
+    }
+
+    /// Makes a manifest whole again that a tag is to reach once more: it is a referrer of its subject, and every blob that
+    /// it or its children need can be read, whatever was deleted meanwhile. Whoever begins a tag calls this.
+    package static func revive(
+        _ id: Int64, inRepository repositoryID: Int64, in transaction: any Transaction
+    ) throws {
+        try transaction.run(
+            """
+            UPDATE manifest SET subject_digest = detached_subject, detached_subject = NULL
+            WHERE id = \(id) AND detached_subject IS NOT NULL
+            """)
         try transaction.run(
             """
             UPDATE repository_blob SET hidden = 0
@@ -135,9 +160,13 @@ package enum ManifestStore {
             """)
     }
 
-    /// Takes a referrer off its subject: from now on it lives by its own tags alone.
+    /// Takes a referrer off its subject: from now on it lives by its own tags alone, until one is begun again.
     package static func detach(_ id: Int64, in transaction: any Transaction) throws {
-        try transaction.run("UPDATE manifest SET subject_digest = NULL WHERE id = \(id)")
+        try transaction.run(
+            """
+            UPDATE manifest SET detached_subject = subject_digest, subject_digest = NULL
+            WHERE id = \(id) AND subject_digest IS NOT NULL
+            """)
     }
 
     /// The manifests that list `id` as a child.

@@ -128,6 +128,8 @@ package struct TagService: Sendable {
         let start = max(now, old?.lifetime.start ?? now)
         let label =
             protection.hasPolicy(for: name.text) ? nil : try LabelStore.expiry(ofManifest: manifest.id, in: transaction)
+        // What was deleted by digest while nothing held the manifest is there again.
+        try ManifestStore.revive(manifest.id, inRepository: repositoryID, in: transaction)
         try TagStore.begin(
             TagStore.Begin(
                 name, at: manifest.id, inRepository: repositoryID,
@@ -186,18 +188,10 @@ private struct TagDesk: Sendable {
         guard let manifest = try ManifestStore.find(digest, inRepository: repositoryID, in: transaction) else {
             throw Self.unknown(digest)
         }
-        try ManifestStore.revive(
-            manifest.id, subject: subject(of: manifest), inRepository: repositoryID, in: transaction)
         let move = try TagService.retarget(
             name, to: manifest, inRepository: repositoryID, at: now, isReversion: true, transaction)
         guard move != .unchanged else { return }
         try log(.revertTag, name, ["manifest_digest": digest.text], transaction)
-    }
-
-    private func subject(of stored: ManifestStore.Stored) throws -> Digest? {
-        do { return try Manifest(stored.body, declared: MediaType(stored.mediaType)).subject?.digest } catch {
-            throw RegistryError(.internalError, "The stored manifest \(stored.digest) can't be read.", cause: error)
-        }
     }
 
     func delete(_ name: TagName, _ transaction: any Transaction) throws {

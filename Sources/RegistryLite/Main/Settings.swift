@@ -90,7 +90,8 @@ struct Settings: Sendable {
         return SiteSettings(
             hostname: configuration.server.hostname, library: library,
             anonymousAccess: configuration.features.anonymousAccess,
-            publicCatalog: configuration.features.publicCatalog, superusers: configuration.security.superusers,
+            publicCatalog: configuration.features.publicCatalog, sparseIndexes: configuration.features.sparseIndex,
+            superusers: configuration.security.superusers,
             readersMayReadLogs: configuration.features.readerBuildLogs, tags: TagSettings(configuration),
             userAddresses: .publicOnly(except: configuration.security.allowedPrivateNetworks))
     }

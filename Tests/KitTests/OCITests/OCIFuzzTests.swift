@@ -53,9 +53,9 @@ import Testing
             guard let other else { continue }
             if let object = value.object { #expect((other as? [String: Any])?.count == object.count, "\(text)") }
             if let array = value.array { #expect((other as? [Any])?.count == array.count, "\(text)") }
-            // Foundation drops a byte order mark even inside a string.
-            let string = value.text?.replacing("\u{FEFF}", with: "")
-            if let string { #expect(other as? String == string, "\(text)") }
+            // Foundation drops a byte order mark at the beginning of a string.
+            func unmarked(_ text: String?) -> String? { text?.replacing("\u{FEFF}", with: "") }
+            if value.text != nil { #expect(unmarked(other as? String) == unmarked(value.text), "\(text)") }
         }
     }
 
