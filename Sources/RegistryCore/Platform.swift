@@ -16,9 +16,13 @@ package struct Platform: Sendable {
     /// Encrypts what must be shown or used again; under DATABASE_SECRET_KEY.
     package let cipher: FieldCipher
     package let passwords: PasswordHasher
+    private let secretKey: SecretToken
 
+    /// - Parameter secretKey: SECRET_KEY. A program that hands out no sealed tokens needs none: what it seals then opens
+    ///   nowhere else.
     package init(
         database: any Database, objects: any ObjectStore, cipher: FieldCipher, passwords: PasswordHasher,
+        secretKey: String? = nil,
         clock: WallClock = .system,
         randomness: Randomness = .system, identifiers: Identifiers = .system, logger: Logger
     ) {
@@ -30,5 +34,11 @@ package struct Platform: Sendable {
         self.randomness = randomness
         self.identifiers = identifiers
         self.logger = logger
+        self.secretKey = secretKey.map(SecretToken.init) ?? .random(using: randomness)
+    }
+
+    /// Sealed tokens of one purpose, under SECRET_KEY: those of another purpose don't open there.
+    func sealedTokens(for purpose: String) -> SignedTokens {
+        SignedTokens(secret: secretKey.text, purpose: purpose, randomness: randomness)
     }
 }

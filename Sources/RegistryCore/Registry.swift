@@ -20,6 +20,11 @@ package struct SiteSettings: Sendable {
     package let tags: TagSettings
     /// WEBHOOK_ALLOWED_PRIVATE_NETWORKS and everything public: where addresses that users write may lead.
     package let userAddresses: AddressPolicy
+    /// Which credentials clients may come with.
+    package var credentials = CredentialRules()
+    package var registryTokens = RegistryTokenRule()
+    package var serviceKeys = ServiceKeyRule()
+    package var pullLog = PullLogRule()
 
     package init(
         hostname: String, library: Username, anonymousAccess: Bool = true, publicCatalog: Bool = false,
@@ -53,10 +58,13 @@ package struct Registry: Sendable {
     package let oauthTokens: OAuthTokenService
     package let basic: BasicCredentials
     package let bearer: BearerCredentials
+    package let appTokens: AppTokenService
+    package let encryptedPasswords: EncryptedPasswords
     package let delegateTokens: DelegateTokenService
     package let repositories: RepositoryService
     package let serviceKeys: ServiceKeys
     package let registryTokens: RegistryTokenService
+    package let refreshTokens: RefreshTokens
     package let registryTokenVerifier: RegistryTokenVerifier
     package let blobs: BlobReader
     package let blobUploads: BlobUploadService
@@ -64,6 +72,7 @@ package struct Registry: Sendable {
     package let manifests: ManifestService
     package let referrers: ReferrersService
     package let catalog: CatalogService
+    package let pullLog: PullLog
     package let tags: TagService
     package let tagHistory: TagHistoryService
     package let immutability: ImmutabilityService
@@ -86,14 +95,20 @@ package struct Registry: Sendable {
         robots = RobotService(platform: platform)
         oauthTokens = OAuthTokenService(platform: platform)
         bearer = BearerCredentials(platform: platform)
-        basic = BasicCredentials(platform: platform, signIn: signIn, bearer: bearer)
+        basic = BasicCredentials(platform: platform, rules: site.credentials, signIn: signIn, bearer: bearer)
+        appTokens = AppTokenService(platform: platform, rules: site.credentials)
+        encryptedPasswords = EncryptedPasswords(platform: platform)
         delegateTokens = DelegateTokenService(platform: platform)
         repositories = RepositoryService(platform: platform, anonymousAccess: site.anonymousAccess)
-        serviceKeys = ServiceKeys(platform: platform)
+        serviceKeys = ServiceKeys(platform: platform, rule: site.serviceKeys)
         registryTokens = RegistryTokenService(
-            platform: platform, access: access, issuer: RegistryTokenIssuer(platform: platform, keys: serviceKeys))
+            platform: platform, access: access, organizations: organizations,
+            issuer: RegistryTokenIssuer(platform: platform, keys: serviceKeys, rule: site.registryTokens),
+            rule: site.registryTokens)
+        refreshTokens = RefreshTokens(platform: platform)
         registryTokenVerifier = RegistryTokenVerifier(
-            platform: platform, keys: serviceKeys, hostname: site.hostname, library: site.library)
+            platform: platform, keys: serviceKeys, hostname: site.hostname, library: site.library,
+            rule: site.registryTokens)
         blobs = BlobReader(platform: platform)
         blobUploads = BlobUploadService(platform: platform, access: access)
         blobRemoval = BlobRemovalService(platform: platform)
@@ -106,6 +121,7 @@ package struct Registry: Sendable {
         immutability = ImmutabilityService(platform: platform)
         labels = LabelService(platform: platform)
         timeMachines = TimeMachineService(platform: platform, settings: site.tags)
+        pullLog = PullLog(platform: platform, rule: site.pullLog)
         builds = BuildService(
             platform, access: access,
             settings: .init(registryHostname: site.hostname, archiveAddresses: site.userAddresses))

@@ -18,7 +18,12 @@ final class CoreFixture: Sendable {
     let platform: Platform
     let registry: Registry
 
-    init(_ engine: TestDatabase.Engine = .sqlite, anonymousAccess: Bool = true) async throws {
+    /// - Parameter change: what differs from the defaults of the configuration.
+    init(
+        _ engine: TestDatabase.Engine = .sqlite, anonymousAccess: Bool = true,
+        passwords: PasswordHasher = PasswordHasher(cost: 4, randomness: .system),
+        change: (inout SiteSettings) throws -> Void = { _ in }
+    ) async throws {
         let database = try await engine.make()
         try await Migrator(product: "test", migrations: Schema.migrations).migrate(database)
         self.database = database
@@ -28,13 +33,13 @@ final class CoreFixture: Sendable {
             database: database, objects: MemoryStore(),
             cipher: FieldCipher(secret: "secret of the test database", randomness: .system),
             // Cheap hashes: the rules do not depend on the cost.
-            passwords: PasswordHasher(cost: 4, randomness: .system),
+            passwords: passwords, secretKey: "secret key of the test",
             clock: WallClock(now: { time.date }, sleep: { try await WallClock.system.sleep(for: $0) }),
             logger: Logger(label: "test"))
-        registry = Registry(
-            platform: platform,
-            site: SiteSettings(
-                hostname: Self.hostname, library: try Username("library"), anonymousAccess: anonymousAccess))
+        var site = SiteSettings(
+            hostname: Self.hostname, library: try Username("library"), anonymousAccess: anonymousAccess)
+        try change(&site)
+        registry = Registry(platform: platform, site: site)
     }
 
     private let time: Seconds

@@ -23,26 +23,30 @@ final class SiteFixture: Sendable {
     private let client = WebClient(addresses: .any)
     private let server: Task<Void, any Error>
 
-    /// - Parameter change: what differs from the defaults.
+    /// - Parameters:
+    ///   - settings: what differs from the defaults of the core.
+    ///   - change: what differs from the defaults of the edges.
     init(
         _ engine: TestDatabase.Engine = .sqlite, anonymousAccess: Bool = true, superusers: Set<String> = [],
-        objects: any ObjectStore = MemoryStore(), showsMetrics: Bool = true, change: (inout Site) -> Void = { _ in }
+        objects: any ObjectStore = MemoryStore(), showsMetrics: Bool = true,
+        passwords: PasswordHasher = PasswordHasher(cost: 4, randomness: .system),
+        settings: (inout SiteSettings) -> Void = { _ in }, change: (inout Site) -> Void = { _ in }
     ) async throws {
         database = try await engine.make()
         try await Migrator(product: "test", migrations: Schema.migrations).migrate(database)
         let platform = Platform(
             database: database, objects: objects,
             cipher: FieldCipher(secret: "secret of the test database", randomness: .system),
-            passwords: PasswordHasher(cost: 4, randomness: .system),
+            passwords: passwords, secretKey: "secret key of the test",
             // Time stands still: what waits in a test waits until the test has looked.
             clock: WallClock(
                 now: { Date(timeIntervalSince1970: 1_700_000_000) },
                 sleep: { try await WallClock.system.sleep(for: $0) }), logger: Logger(label: "test"))
-        services = Registry(
-            platform: platform,
-            site: SiteSettings(
-                hostname: Self.hostname, library: try Username("library"), anonymousAccess: anonymousAccess,
-                superusers: superusers))
+        var core = SiteSettings(
+            hostname: Self.hostname, library: try Username("library"), anonymousAccess: anonymousAccess,
+            superusers: superusers)
+        settings(&core)
+        services = Registry(platform: platform, site: core)
         var site = Site(
             urls: URLs(scheme: "http", hostname: Self.hostname), features: Set(Feature.allCases).subtracting([.mailing])
         )

@@ -2,7 +2,7 @@
 ///
 /// Shape: `repository:[<server hostname>/]<namespace>/<name>:<action>[,<action>…]`; without a namespace the library's.
 /// Source: distribution token specification, and Quay's `/v2/auth`.
-package struct RegistryTokenScope: Sendable, Hashable {
+package struct RegistryTokenScope: Sendable, Hashable, CustomStringConvertible {
     package enum Action: String, Sendable, Hashable, CaseIterable, Comparable {
         case pull, push, delete
         case everything = "*"
@@ -16,7 +16,9 @@ package struct RegistryTokenScope: Sendable, Hashable {
             }
         }
 
-        package static func < (left: Self, right: Self) -> Bool { left.role < right.role }
+        package static func < (left: Self, right: Self) -> Bool {
+            (left.role, left.rawValue) < (right.role, right.rawValue)
+        }
     }
 
     package enum Malformed: Error, Sendable, Hashable {
@@ -65,10 +67,16 @@ package struct RegistryTokenScope: Sendable, Hashable {
         _ parameters: [String], hostname: String, library: Username
     ) throws(Malformed) -> [RegistryTokenScope] {
         var scopes: [RegistryTokenScope] = []
-        for part in parameters.flatMap({ $0.split(separator: " ") }) {
+        // What some clients ask for before they list the catalog, which shows each caller what they may read anyway.
+        for part in parameters.flatMap({ $0.split(separator: " ") }) where part != "registry:catalog:*" {
             scopes.append(try RegistryTokenScope(String(part), hostname: hostname, library: library))
         }
         return scopes
+    }
+
+    /// As a client would write it.
+    package var description: String {
+        "repository:\(requestedName):\(actions.sorted().map(\.rawValue).joined(separator: ","))"
     }
 
     private static func isPathCharacter(_ byte: UInt8) -> Bool {

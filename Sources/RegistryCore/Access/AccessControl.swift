@@ -100,12 +100,13 @@ package struct AccessControl: Sendable {
     private func missing(
         _ name: RepositoryName, for caller: Caller, in transaction: any Transaction
     ) throws -> RegistryError {
-        guard try mayKnow(of: name, caller, transaction) else { return refusal(of: caller) }
+        guard try mayCreate(name, caller, transaction) else { return refusal(of: caller) }
         return RegistryError(.nameUnknown, "The repository \(name) does not exist.", details: ["name": name.text])
     }
 
-    /// Whether `caller` may learn that there is no such repository: who could create it. A registry token must name it.
-    package func mayKnow(of name: RepositoryName, _ caller: Caller, _ transaction: any Transaction) throws -> Bool {
+    /// Whether `caller` could create a repository of that name; who could may also learn that there is none. A registry
+    /// token must name it.
+    package func mayCreate(_ name: RepositoryName, _ caller: Caller, _ transaction: any Transaction) throws -> Bool {
         if let grants = caller.grants, grants.cap(for: name) == nil { return false }
         return try namespaceRight(of: caller, in: name.namespace, transaction)?.includes(.createRepositories) == true
     }

@@ -46,7 +46,7 @@ package struct AccountService: Sendable {
         let name = try Self.username(user.username)
         do { try PasswordRule.check(user.password) } catch { throw RegistryError(.invalidRequest, error.message) }
         let email = try user.email.flatMap { $0.isEmpty ? nil : try Self.email($0) }
-        let hash = try await platform.passwords.hash(user.password)
+        let hash = try await SignInService.whenNotBusy { try await platform.passwords.hash(user.password) }
         var row = AccountStore.NewAccount(
             uuid: platform.identifiers.uuid(), name: name.text, kind: .user, passwordHash: hash.text, email: email,
             timeMachine: timeMachine, created: platform.clock.now)
@@ -74,7 +74,7 @@ package struct AccountService: Sendable {
     /// Errors: `.invalidRequest` when the password breaks the rule.
     package func changePassword(of account: Account, to password: String) async throws {
         do { try PasswordRule.check(password) } catch { throw RegistryError(.invalidRequest, error.message) }
-        let hash = try await platform.passwords.hash(password)
+        let hash = try await SignInService.whenNotBusy { try await platform.passwords.hash(password) }
         let now = platform.clock.now
         try await platform.database.write { transaction in
             try AccountStore.setPassword(account.id, hash: hash.text, in: transaction)

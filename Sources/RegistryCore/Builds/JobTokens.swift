@@ -45,7 +45,8 @@ package struct JobTokens: Sendable {
                 iss: keys.service, aud: audience, sub: "(anonymous)", nbf: issued, iat: issued, exp: issued + lifetime,
                 jti: platform.identifiers.uuid(), access: [:],
                 context: Claims.Context(
-                    token_type: kind, build_id: key.buildUUID, job_id: key.text, expiration: lifetime)))
+                    token_type: kind, build_id: key.buildUUID, job_id: key.text, expiration: lifetime)),
+            until: Date(timeIntervalSince1970: TimeInterval(issued + lifetime)))
     }
 
     /// The attempt that a token of that kind names. Throws ``Refused``.

@@ -8,37 +8,55 @@ import Secrets
 ///
 /// | user name | password |
 /// |---|---|
-/// | a user's name or e-mail address | the account's password |
+/// | a user's name or e-mail address | the account's password, or its encrypted form |
 /// | `namespace+robot` | the robot's token |
 /// | `$token` | a delegate token |
 /// | `$oauthtoken` | an OAuth access token |
+/// | `$app` | an app-specific token |
 ///
 /// Source: Quay, credential kinds. Robots and tokens are not throttled: they can't be guessed.
 package struct BasicCredentials: Sendable {
     private let platform: Platform
+    private let rules: CredentialRules
     private let signIn: SignInService
+    private let encryptedPasswords: EncryptedPasswords
     private let bearer: BearerCredentials
 
-    package init(platform: Platform, signIn: SignInService, bearer: BearerCredentials) {
+    package init(
+        platform: Platform, rules: CredentialRules = CredentialRules(), signIn: SignInService,
+        bearer: BearerCredentials
+    ) {
         self.platform = platform
+        self.rules = rules
         self.signIn = signIn
         self.bearer = bearer
+        encryptedPasswords = EncryptedPasswords(platform: platform)
     }
 
     /// The caller behind `header`, the value of the Authorization header; anonymous without one.
     ///
     /// Errors: `.badCredentials` (also for a header of another scheme, or one that can't be read), `.expiredToken`,
     /// `.throttled`, `.forbidden` for a disabled user.
-    package func caller(_ header: String?) async throws -> Caller {
+    package func caller(
+        _ header: String?, from origin: SignInOrigin = SignInOrigin(.registry)
+    ) async throws -> Caller {
         guard let header else { return .anonymous }
         let (name, password) = try Self.parse(header)
+        return try await caller(name, password: password, from: origin)
+    }
+
+    /// The caller behind a user name and a password. Errors: as above.
+    package func caller(
+        _ name: String, password: String, from origin: SignInOrigin = SignInOrigin(.registry)
+    ) async throws -> Caller {
         switch name {
         case "$token": return try await delegate(password)
         case "$oauthtoken": return try await bearer.caller(token: password)
+        case "$app": return try await appToken(password)
         case _ where name.hasPrefix("$"):
             throw RegistryError(.badCredentials, "Unknown kind of credential: \(name.prefix(64))")
         case _ where name.contains("+"): return try await robot(name, token: password)
-        default: return try await user(name, password: password)
+        default: return try await user(name, password: password, origin)
         }
     }
 
@@ -52,10 +70,26 @@ package struct BasicCredentials: Sendable {
         return (String(text[..<colon]), String(text[text.index(after: colon)...]))
     }
 
-    private func user(_ name: String, password: String) async throws -> Caller {
-        let account = try await signIn.verify(name, password: password)
-        return Caller(
-            identity: .user(id: account.id, name: try Username(account.name)), credential: .password,
+    private func user(_ name: String, password: String, _ origin: SignInOrigin) async throws -> Caller {
+        // Said before anything is looked up: the answer tells nothing about the name.
+        guard rules.takesPasswords else {
+            throw RegistryError(.badCredentials, "Passwords are not taken here: use an application token ($app).")
+        }
+        if let account = try await encryptedPasswords.account(name, password) {
+            return try Self.caller(account, .encryptedPassword)
+        }
+        guard !rules.requiresEncryptedPasswords else {
+            throw RegistryError(
+                .badCredentials,
+                "Client login with unencrypted passwords is disabled. Please generate an encrypted password in the user admin panel for use here."
+            )
+        }
+        return try Self.caller(try await signIn.verify(name, password: password, from: origin), .password)
+    }
+
+    private static func caller(_ account: Account, _ credential: Caller.Credential) throws -> Caller {
+        Caller(
+            identity: .user(id: account.id, name: try Username(account.name)), credential: credential,
             generation: account.generation)
     }
 
@@ -73,16 +107,18 @@ package struct BasicCredentials: Sendable {
         guard found.isEnabled else {
             throw RegistryError(.badCredentials, "This robot account or its owner has been disabled.")
         }
-        try await touch(found.robot)
+        try await noteUse(last: found.robot.lastAccessed) { try RobotStore.touch(found.robot.id, at: $0, in: $1) }
         return Caller(
             identity: .robot(id: found.robot.id, name: name), credential: .robotToken, generation: found.generation)
     }
 
-    /// Notes the use of a robot, at most once a minute.
-    private func touch(_ robot: Robot) async throws {
+    /// Notes the use of a robot or a token, at most once a minute.
+    private func noteUse(
+        last: Date?, _ touch: @escaping @Sendable (Date, any Transaction) throws -> Void
+    ) async throws {
         let now = platform.clock.now
-        if let last = robot.lastAccessed, now.timeIntervalSince(last) < 60 { return }
-        try await platform.database.write { try RobotStore.touch(robot.id, at: now, in: $0) }
+        if let last, now.timeIntervalSince(last) < 60 { return }
+        try await platform.database.write { try touch(now, $0) }
     }
 
     private func delegate(_ code: String) async throws -> Caller {
@@ -99,5 +135,25 @@ package struct BasicCredentials: Sendable {
         }
         return Caller(
             identity: .repositoryToken(found.grant), credential: .delegateToken(id: found.grant.tokenID))
+    }
+
+    private func appToken(_ code: String) async throws -> Caller {
+        let wrong = RegistryError(.badCredentials, "Invalid app specific token")
+        guard rules.takesAppTokens, let (name, secret) = AppTokenService.parts(ofCode: code) else { throw wrong }
+        let found = try await platform.database.read { transaction -> (AppTokenStore.Stored, Account)? in
+            guard let stored = try AppTokenStore.find(name: name, in: transaction),
+                let account = try AccountStore.find(id: stored.token.accountID, in: transaction)
+            else { return nil }
+            return (stored, account)
+        }
+        guard let (stored, account) = found, secret.matches(storedHash: stored.secretHash) else { throw wrong }
+        guard stored.token.isLive(at: platform.clock.now) else {
+            throw RegistryError(.expiredToken, "This app specific token has expired.")
+        }
+        guard let caller = try CredentialCheck.caller(stored.token, account) else {
+            throw RegistryError(.badCredentials, "The user of this app specific token has been disabled.")
+        }
+        try await noteUse(last: stored.token.lastAccessed) { try AppTokenStore.touch(stored.token.id, at: $0, in: $1) }
+        return caller
     }
 }

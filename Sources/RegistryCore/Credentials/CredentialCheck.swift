@@ -10,6 +10,7 @@ package enum CredentialCheck {
         /// A user by password, or a robot by its token; dies when the account's generation rises.
         case account(id: Int64, generation: Int64)
         case oauthToken(id: Int64)
+        case appToken(id: Int64)
         case delegateToken(id: Int64)
 
         /// What a later check needs of `caller`.
@@ -18,6 +19,7 @@ package enum CredentialCheck {
             case (.anonymous, _): self = .anonymous
             case (.repositoryToken(let grant), _): self = .delegateToken(id: grant.tokenID)
             case (_, .oauthToken(let id)): self = .oauthToken(id: id)
+            case (_, .appToken(let id)): self = .appToken(id: id)
             case (.user(let id, _), _), (.robot(let id, _), _):
                 self = .account(id: id, generation: caller.generation)
             }
@@ -40,10 +42,23 @@ package enum CredentialCheck {
                 let account = try AccountStore.find(id: token.accountID, in: transaction), account.isEnabled
             else { return nil }
             return try BearerCredentials.caller(token, account, now: now)
+        case .appToken(let id):
+            guard let token = try AppTokenStore.find(id: id, in: transaction), token.isLive(at: now),
+                let account = try AccountStore.find(id: token.accountID, in: transaction)
+            else { return nil }
+            return try caller(token, account)
         case .delegateToken(let id):
             guard let stored = try DelegateTokenStore.live(id: id, in: transaction) else { return nil }
             return Caller(identity: .repositoryToken(stored.grant), credential: .delegateToken(id: id))
         }
+    }
+
+    /// The caller that an app token makes of its user; nil when the user has been disabled.
+    static func caller(_ token: AppToken, _ account: Account) throws -> Caller? {
+        guard account.isEnabled, account.kind == .user else { return nil }
+        return Caller(
+            identity: .user(id: account.id, name: try Username(account.name)), credential: .appToken(id: token.id),
+            generation: account.generation)
     }
 
     private static func caller(_ account: Account, in transaction: any Transaction) throws -> Caller? {

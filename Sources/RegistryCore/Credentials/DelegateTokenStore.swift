@@ -48,6 +48,11 @@ package enum DelegateTokenStore {
         try transaction.row("\(live) AND token.id = \(id)").map(stored)
     }
 
+    /// What people call a token; nil when it is gone.
+    static func friendlyName(id: Int64, in transaction: any Transaction) throws -> String? {
+        try transaction.row("SELECT friendly_name FROM delegate_token WHERE id = \(id)")?.text("friendly_name")
+    }
+
     /// Ends every token of an attempt, with the transaction that ends the attempt.
     package static func revoke(attemptID: Int64, at moment: Date, in transaction: any Transaction) throws {
         try transaction.run(

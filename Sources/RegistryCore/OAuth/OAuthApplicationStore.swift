@@ -12,6 +12,19 @@ package enum OAuthApplicationStore {
         package let description: String
     }
 
+    /// The application that a token was granted to; nil when the token is gone.
+    static func application(
+        ofToken tokenID: Int64, in transaction: any Transaction
+    ) throws -> (clientID: String, name: String)? {
+        try transaction.row(
+            """
+            SELECT application.client_id, application.name FROM oauth_token AS token
+                JOIN oauth_application AS application ON application.id = token.application_id
+            WHERE token.id = \(tokenID)
+            """
+        ).map { (clientID: try $0.text("client_id"), name: try $0.text("name")) }
+    }
+
     /// Writes an application and answers its number.
     package static func insert(_ application: NewApplication, in transaction: any Transaction) throws -> Int64 {
         let id = try transaction.number(

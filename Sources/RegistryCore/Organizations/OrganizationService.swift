@@ -29,25 +29,43 @@ package struct OrganizationService: Sendable {
     package func create(_ name: String, email: String?, by creator: UserAccess) async throws -> Account {
         let name = try AccountService.username(name)
         let email = try email.flatMap { $0.isEmpty ? nil : try AccountService.email($0) }
+        let draft = draft(name, email: email)
+        return try await platform.database.write { try Self.create(draft, by: creator, $0) }
+    }
+
+    /// An organization before it is written; made outside the transaction, because a body may run twice.
+    struct Draft: Sendable {
+        let name: Username
+        let email: EmailAddress?
+        let uuid: String
+        let timeMachine: TimeMachine
+        let created: Date
+    }
+
+    func draft(_ name: Username, email: EmailAddress?) -> Draft {
+        Draft(
+            name: name, email: email, uuid: platform.identifiers.uuid(), timeMachine: timeMachine,
+            created: platform.clock.now)
+    }
+
+    static func create(_ draft: Draft, by creator: UserAccess, _ transaction: any Transaction) throws -> Account {
         let row = AccountStore.NewAccount(
-            uuid: platform.identifiers.uuid(), name: name.text, kind: .organization, email: email,
-            timeMachine: timeMachine, created: platform.clock.now)
-        return try await platform.database.write { transaction in
-            guard let id = try AccountStore.insert(row, in: transaction),
-                let organization = try AccountStore.find(id: id, in: transaction)
-            else {
-                throw try AccountStore.find(name: row.name, in: transaction) != nil
-                    ? RegistryError(.invalidRequest, "A user or organization with this name already exists")
-                    : RegistryError(.invalidRequest, "The email address is used by another user or organization")
-            }
-            let owners = try TeamStore.insert("owners", role: .admin, organizationID: id, in: transaction)
-            try TeamStore.add(creator.id, toTeam: owners, in: transaction)
-            try AuditLogStore.add(
-                AuditEntry(
-                    .createOrganization, namespaceID: id, performerID: creator.id, at: row.created,
-                    metadata: ["namespace": row.name]), in: transaction)
-            return organization
+            uuid: draft.uuid, name: draft.name.text, kind: .organization, email: draft.email,
+            timeMachine: draft.timeMachine, created: draft.created)
+        guard let id = try AccountStore.insert(row, in: transaction),
+            let organization = try AccountStore.find(id: id, in: transaction)
+        else {
+            throw try AccountStore.find(name: row.name, in: transaction) != nil
+                ? RegistryError(.invalidRequest, "A user or organization with this name already exists")
+                : RegistryError(.invalidRequest, "The email address is used by another user or organization")
         }
+        let owners = try TeamStore.insert("owners", role: .admin, organizationID: id, in: transaction)
+        try TeamStore.add(creator.id, toTeam: owners, in: transaction)
+        try AuditLogStore.add(
+            AuditEntry(
+                .createOrganization, namespaceID: id, performerID: creator.id, at: row.created,
+                metadata: ["namespace": row.name]), in: transaction)
+        return organization
     }
 
     /// Takes an organization away at once: its name is free, its robots and applications are dead, nobody finds its

@@ -13,7 +13,7 @@ struct RegistryTokenClaims: JWTPayload {
     struct Context: Codable, Sendable {
         /// The layout of this object: 2. Source: Quay.
         var version = 2
-        /// user, robot, token, oauthtoken or anonymous.
+        /// user, robot, token, oauthtoken, appspecifictoken or anonymous.
         var entity_kind: String
         var entity_reference: String?
         var kind: String
@@ -55,6 +55,7 @@ extension RegistryTokenClaims.Context {
             case .account(let id, let generation):
                 (Self.isRobot(caller) ? "robot" : "user", caller.name, id, generation)
             case .oauthToken(let id): ("oauthtoken", caller.name, id, 0)
+            case .appToken(let id): ("appspecifictoken", caller.name, id, 0)
             case .delegateToken(let id): ("token", String(id), id, 0)
             }
         self.init(
@@ -69,6 +70,7 @@ extension RegistryTokenClaims.Context {
         case "anonymous": .anonymous
         case "user", "robot": .account(id: credential_id, generation: generation)
         case "oauthtoken": .oauthToken(id: credential_id)
+        case "appspecifictoken": .appToken(id: credential_id)
         case "token": .delegateToken(id: credential_id)
         default: nil
         }

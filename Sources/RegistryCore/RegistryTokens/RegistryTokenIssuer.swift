@@ -12,20 +12,20 @@ package struct RegistryToken: Sendable {
 
 /// Signs what `RegistryTokenService` decided.
 package struct RegistryTokenIssuer: Sendable {
-    /// Source: Quay, registry token lifetime.
-    package static let lifetimeSeconds = 3600
-
     private let platform: Platform
     private let keys: ServiceKeys
+    private let lifetimeSeconds: Int64
 
-    package init(platform: Platform, keys: ServiceKeys) {
+    package init(platform: Platform, keys: ServiceKeys, rule: RegistryTokenRule = RegistryTokenRule()) {
         self.platform = platform
         self.keys = keys
+        lifetimeSeconds = rule.lifetimeSeconds
     }
 
     /// - Parameters:
     ///   - granted: each scope with the actions that were granted, possibly none.
     ///   - audience: the service that the token is for.
+    /// Errors: `.invalidRequest` when the token would be longer than any verifier takes.
     package func issue(
         _ granted: [RegistryTokenScope], to caller: Caller, audience: String
     ) async throws -> RegistryToken {
@@ -34,14 +34,17 @@ package struct RegistryTokenIssuer: Sendable {
         for scope in granted { context.roots[scope.repository.text] = "$disabled" }
         let claims = RegistryTokenClaims(
             iss: keys.service, aud: audience, sub: caller.name, nbf: now, iat: now,
-            exp: now + Int64(Self.lifetimeSeconds),
+            exp: now + lifetimeSeconds,
             access: granted.map { scope in
                 RegistryTokenClaims.Access(
                     type: "repository", name: scope.requestedName,
                     actions: scope.actions.sorted().map(\.rawValue))
             }, context: context)
+        let text = try await keys.sign(claims, until: Date(timeIntervalSince1970: TimeInterval(claims.exp)))
+        guard text.utf8.count <= RegistryTokenVerifier.maximumLength else {
+            throw RegistryError(.invalidRequest, "The scopes are too many for one token.")
+        }
         return RegistryToken(
-            text: try await keys.sign(claims), issued: Date(timeIntervalSince1970: TimeInterval(now)),
-            lifetimeSeconds: Self.lifetimeSeconds)
+            text: text, issued: Date(timeIntervalSince1970: TimeInterval(now)), lifetimeSeconds: Int(lifetimeSeconds))
     }
 }

@@ -7,12 +7,19 @@ import SQL
 package struct RegistryTokenService: Sendable {
     private let platform: Platform
     private let access: AccessControl
+    private let organizations: OrganizationService
     private let issuer: RegistryTokenIssuer
+    private let rule: RegistryTokenRule
 
-    package init(platform: Platform, access: AccessControl, issuer: RegistryTokenIssuer) {
+    package init(
+        platform: Platform, access: AccessControl, organizations: OrganizationService, issuer: RegistryTokenIssuer,
+        rule: RegistryTokenRule = RegistryTokenRule()
+    ) {
         self.platform = platform
         self.access = access
+        self.organizations = organizations
         self.issuer = issuer
+        self.rule = rule
     }
 
     /// A token for `caller` with whatever of `scopes` they may have; a scope that is refused stays in the token, without
@@ -59,27 +66,50 @@ package struct RegistryTokenService: Sendable {
                 "The namespace \(scope.repository.namespace) has been disabled. Please contact an administrator.")
         }
         guard let repository = try RepositoryStore.find(scope.repository, in: transaction) else {
-            guard try access.mayKnow(of: scope.repository, caller, transaction) else { return [] }
-            if !scope.actions.isDisjoint(with: [.push, .everything]) { return nil }
-            // Who could create it learns that it is missing, by a token that lets the question through.
-            return scope.actions.intersection([.pull])
+            return try actionsOnMissing(scope, caller, transaction)
         }
         let role = try access.role(of: caller, in: repository, transaction)
         return scope.actions.filter { action in
             guard let role, role >= action.role else { return false }
-            return action == .pull || repository.state == .normal
+            return action == .pull || (repository.state == .normal && !rule.isReadOnly)
         }
     }
 
-    /// The repository of a first push is private.
+    /// nil when a push makes the repository.
+    private func actionsOnMissing(
+        _ scope: RegistryTokenScope, _ caller: Caller, _ transaction: any Transaction
+    ) throws -> Set<RegistryTokenScope.Action>? {
+        let isPush = !scope.actions.isDisjoint(with: [.push, .everything]) && !rule.isReadOnly
+        guard try access.mayCreate(scope.repository, caller, transaction) else {
+            return try isPush && mayCreateNamespace(scope.repository.namespace, caller, transaction) ? nil : []
+        }
+        // Who could create it learns that it is missing, by a token that lets the question through.
+        return isPush ? nil : scope.actions.intersection([.pull])
+    }
+
+    /// Only people make organizations by pushing, and only where nobody of any kind has the name.
+    private func mayCreateNamespace(
+        _ name: Username, _ caller: Caller, _ transaction: any Transaction
+    ) throws -> Bool {
+        guard rule.createsNamespaces, case .user = caller.identity, caller.grants == nil,
+            caller.scopes.contains(.organizationAdmin), caller.scopes.contains(.repositoryCreate)
+        else { return false }
+        return try AccountStore.find(name: name.text, in: transaction) == nil
+    }
+
+    /// Makes the repository of a first push, and its namespace where that is wanted.
     private func createForPush(_ name: RepositoryName, _ caller: Caller) async throws {
         let draft = RepositoryService.Draft(
-            name: name, visibility: .private, description: nil, uuid: platform.identifiers.uuid(),
-            badgeToken: platform.identifiers.uuid(), created: platform.clock.now)
+            name: name, visibility: rule.createsPrivateRepositories ? .private : .public, description: nil,
+            uuid: platform.identifiers.uuid(), badgeToken: platform.identifiers.uuid(), created: platform.clock.now)
+        let organization = organizations.draft(name.namespace, email: nil)
         try await platform.database.write { transaction in
-            guard try RepositoryStore.find(name, in: transaction) == nil,
-                try access.mayKnow(of: name, caller, transaction)
-            else { return }
+            guard try RepositoryStore.find(name, in: transaction) == nil else { return }
+            if try mayCreateNamespace(name.namespace, caller, transaction) {
+                _ = try OrganizationService.create(
+                    organization, by: access.user(.organizationAdmin, for: caller), transaction)
+            }
+            guard try access.mayCreate(name, caller, transaction) else { return }
             let namespace = try access.namespace(name.namespace, .createRepositories, for: caller, in: transaction)
             _ = try RepositoryService.create(draft, in: namespace, transaction)
         }

@@ -12,8 +12,6 @@ import Synchronization
 package final class RegistryTokenVerifier: Sendable {
     /// How long an answer of the database about a credential is believed.
     package static let memory: TimeInterval = 2
-    /// No token that claims to live longer is accepted, in seconds. Source: Quay, REGISTRY_JWT_AUTH_MAX_FRESH_S.
-    package static let maximumLifetimeSeconds: Int64 = 3660
     /// How far clocks may differ, in seconds.
     package static let clockSkewSeconds: Int64 = 30
     /// Nobody needs a longer token than this, in bytes.
@@ -24,6 +22,8 @@ package final class RegistryTokenVerifier: Sendable {
     private let keys: ServiceKeys
     private let hostname: String
     private let library: Username
+    /// No token that claims to live longer is accepted.
+    private let maximumLifetimeSeconds: Int64
     private let memory = Mutex(Memory())
 
     private struct Memory {
@@ -38,16 +38,22 @@ package final class RegistryTokenVerifier: Sendable {
         let grants: RegistryGrants
         let notBefore: Int64
         let expires: Int64
+        /// The key that signed it.
+        let kid: String
     }
 
     /// - Parameters:
     ///   - hostname: SERVER_HOSTNAME, the only audience that is accepted.
     ///   - library: the namespace of names without a slash.
-    package init(platform: Platform, keys: ServiceKeys, hostname: String, library: Username) {
+    package init(
+        platform: Platform, keys: ServiceKeys, hostname: String, library: Username,
+        rule: RegistryTokenRule = RegistryTokenRule()
+    ) {
         self.platform = platform
         self.keys = keys
         self.hostname = hostname
         self.library = library
+        maximumLifetimeSeconds = rule.maximumLifetimeSeconds
     }
 
     /// The caller behind `token`, limited to what it grants.
@@ -77,20 +83,23 @@ package final class RegistryTokenVerifier: Sendable {
     }
 
     private func verified(_ token: String) async throws -> Verified {
-        if let known = memory.withLock({ $0.tokens[token] }) { return known }
+        if let known = memory.withLock({ $0.tokens[token] }) {
+            guard keys.isAccepted(known.kid) else { throw Self.refused }
+            return known
+        }
         guard token.utf8.count <= Self.maximumLength else { throw Self.refused }
-        try await checkHeader(of: token)
+        let kid = try await checkHeader(of: token)
         let claims: RegistryTokenClaims
         do { claims = try await keys.verify(token, as: RegistryTokenClaims.self) } catch {
             throw RegistryError(.badCredentials, Self.refused.message, cause: error)
         }
         guard claims.iss == keys.service, claims.aud == hostname, let credential = claims.context.credential,
-            claims.exp > claims.iat, claims.exp - claims.iat <= Self.maximumLifetimeSeconds,
+            claims.exp > claims.iat, claims.exp - claims.iat <= maximumLifetimeSeconds,
             claims.iat <= claims.nbf + Self.clockSkewSeconds
         else { throw Self.refused }
         let verified = Verified(
             credential: credential, grants: grants(claims.access), notBefore: max(claims.nbf, claims.iat),
-            expires: claims.exp)
+            expires: claims.exp, kid: kid)
         memory.withLock {
             if $0.tokens.count >= Self.capacity { $0.tokens.removeAll() }
             $0.tokens[token] = verified
@@ -99,8 +108,8 @@ package final class RegistryTokenVerifier: Sendable {
     }
 
     /// Only our algorithm and a key of ours: what else a header names (`jwk`, `jku`, `x5u`) is never looked at, and an
-    /// extension that it calls critical is one that we don't understand.
-    private func checkHeader(of token: String) async throws {
+    /// extension that it calls critical is one that we don't understand. Answers the name of the key.
+    private func checkHeader(of token: String) async throws -> String {
         let header: JWTHeader
         do { header = try Self.header(of: token) } catch {
             throw RegistryError(.badCredentials, Self.refused.message, cause: error)
@@ -108,6 +117,7 @@ package final class RegistryTokenVerifier: Sendable {
         guard header.alg == "RS256", header.crit == nil, let kid = header.kid, try await keys.isKnown(kid) else {
             throw Self.refused
         }
+        return kid
     }
 
     private static func header(of token: String) throws -> JWTHeader {

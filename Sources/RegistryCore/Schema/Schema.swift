@@ -5,7 +5,7 @@ package enum Schema {
     package static let migrations: [Migration] = [
         accountsMigration, repositoriesMigration, blobsMigration, manifestsMigration, buildsMigration,
         auditLogMigration, garbageCollectionMigration, uploadStateMigration,
-        contentManagementMigration, tagsMigration, detachedReferrersMigration,
+        contentManagementMigration, tagsMigration, detachedReferrersMigration, appTokensMigration,
     ]
 }
 

@@ -38,6 +38,21 @@ enum KeyStore {
             """)
     }
 
+    /// Lets a key be accepted until `moment` at least; false when there is no such key.
+    static func extend(
+        _ kid: String, of service: String, until moment: Date, in transaction: any Transaction
+    ) throws -> Bool {
+        try transaction.run(
+            """
+            UPDATE service_key SET expires_ms = CASE WHEN expires_ms < \(moment) THEN \(moment) ELSE expires_ms END
+            WHERE kid = \(kid) AND service = \(service)
+            """) > 0
+    }
+
+    static func delete(_ kid: String, of service: String, in transaction: any Transaction) throws {
+        try transaction.run("DELETE FROM service_key WHERE kid = \(kid) AND service = \(service)")
+    }
+
     static func deleteExpired(at moment: Date, in transaction: any Transaction) throws {
         try transaction.run("DELETE FROM service_key WHERE expires_ms <= \(moment)")
     }

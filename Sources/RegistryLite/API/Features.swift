@@ -4,6 +4,7 @@ enum Features {
         MetaRoutes.routes
         + AccountRoutes.routes
         + SignInRoutes.routes
+        + AppTokenRoutes.routes
         + OrganizationRoutes.routes
         + NamespaceSettingsRoutes.routes
         + RobotRoutes.routes

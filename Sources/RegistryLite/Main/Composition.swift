@@ -38,7 +38,7 @@ struct Composition: Sendable {
         let platform = Platform(
             database: database, objects: objects,
             cipher: FieldCipher(secret: secrets.databaseSecretKey, randomness: .system),
-            passwords: PasswordHasher(randomness: .system), logger: logger)
+            passwords: PasswordHasher(randomness: .system), secretKey: secrets.secretKey, logger: logger)
         pages = PageTokens(
             secret: settings.configuration.security.pageTokenKey ?? secrets.secretKey, randomness: .system)
         services = Registry(platform: platform, site: try settings.coreSite())
@@ -152,11 +152,22 @@ struct Composition: Sendable {
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = connections.shutdownTimeout
-        try await ServiceGroup(configuration: configuration).run()
+        do { try await ServiceGroup(configuration: configuration).run() } catch {
+            await flushPullLog()
+            throw error
+        }
+        await flushPullLog()
         await close()
     }
 
     private var isReadOnly: Bool { site.isReadOnly }
+
+    /// The last pulls that were answered, after nothing is served any more.
+    private func flushPullLog() async {
+        do { try await services.pullLog.flush() } catch {
+            logger.error("The last pulls could not be written into the usage log: \(error)")
+        }
+    }
 
     func close() async { await services.platform.database.close() }
 }

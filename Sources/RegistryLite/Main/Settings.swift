@@ -87,13 +87,44 @@ struct Settings: Sendable {
         do { library = try Username(configuration.registry.libraryNamespace) } catch {
             throw Failure("LIBRARY_NAMESPACE: \(error.message)", .configuration)
         }
-        return SiteSettings(
+        var site = SiteSettings(
             hostname: configuration.server.hostname, library: library,
             anonymousAccess: configuration.features.anonymousAccess,
             publicCatalog: configuration.features.publicCatalog, sparseIndexes: configuration.features.sparseIndex,
             superusers: configuration.security.superusers,
             readersMayReadLogs: configuration.features.readerBuildLogs, tags: TagSettings(configuration),
             userAddresses: .publicOnly(except: configuration.security.allowedPrivateNetworks))
+        site.credentials = credentialRules
+        site.registryTokens = registryTokenRule
+        site.serviceKeys = ServiceKeyRule(service: configuration.server.serviceKeyService)
+        site.serviceKeys.signingTime = configuration.server.serviceKeyLifetime / .seconds(1)
+        site.serviceKeys.refreshTime = configuration.server.serviceKeyRefresh / .seconds(1)
+        site.pullLog.isOff = site.registryTokens.isReadOnly
+        site.pullLog.unloggedNamespaces = configuration.usageLogs.unloggedNamespaces
+            .union(configuration.usageLogs.pullUnloggedNamespaces)
+        site.pullLog.allowsUnloggedPulls = configuration.usageLogs.allowsUnloggedPulls
+        return site
+    }
+
+    private var credentialRules: CredentialRules {
+        var rules = CredentialRules()
+        rules.takesPasswords = configuration.security.authenticationType == .database
+        rules.requiresEncryptedPasswords = configuration.features.requireEncryptedBasicAuth
+        rules.takesAppTokens = configuration.features.appTokens
+        rules.appTokenLifetime = configuration.security.appTokenLifetime
+        if let retention = configuration.security.expiredAppTokenRetention {
+            rules.expiredAppTokenRetention = retention
+        }
+        return rules
+    }
+
+    private var registryTokenRule: RegistryTokenRule {
+        var rule = RegistryTokenRule()
+        rule.maximumLifetimeSeconds = Int64(configuration.registry.registryTokenMaximumAge / .seconds(1))
+        rule.createsPrivateRepositories = configuration.registry.createsPrivateRepositoriesOnPush
+        rule.createsNamespaces = configuration.registry.createsNamespacesOnPush
+        rule.isReadOnly = configuration.server.state == .readonly
+        return rule
     }
 
     /// The location that blobs are written to. Errors: ``Failure`` for a kind that this program can't write to.

@@ -35,6 +35,11 @@ enum ManifestRoutes {
         if EntityTag.matches(request.request.headers[.ifNoneMatch], etag) {
             return Response(status: .notModified, headers: headers)
         }
+        // A look is no pull.
+        if request.method == .get {
+            try request.services.pullLog.record(
+                reference, in: access, ip: request.ip, userAgent: request.request.headers[.userAgent])
+        }
         return Response(
             status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: manifest.body)))
     }

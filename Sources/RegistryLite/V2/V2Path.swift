@@ -60,7 +60,7 @@ enum V2Path: Sendable, Hashable {
     var methods: [HTTPRequest.Method] {
         switch self {
         case .root, .catalog, .tags, .referrers: [.get, .head]
-        case .token: [.get]
+        case .token: [.get, .post]
         case .uploads: [.post]
         case .upload: [.get, .head, .patch, .put, .delete]
         case .blob: [.get, .head, .delete]

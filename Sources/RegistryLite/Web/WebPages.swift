@@ -61,7 +61,8 @@ struct WebPages: Sendable {
         default: break
         }
         switch (address, request.method) {
-        case (.signIn, .post): return try await SignInForm(pages: self).submit(request, visit)
+        case (.signIn, .post):
+            return try await SignInForm(pages: self).submit(request, visit, from: context.clientAddress)
         case (.signOut, .post): return try await SignInForm(pages: self).signOut(request, visit)
         case (.signOut, _): return notAllowed("POST", visit, context)
         case (_, .get), (_, .head): break

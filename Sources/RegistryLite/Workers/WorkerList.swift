@@ -34,6 +34,31 @@ enum WorkerList {
                     try await deletion.run()
                 })
         }
-        return workers
+        return workers + accessWorkers(services, logger: logger)
+    }
+
+    /// Keys, credentials and what is known of their use.
+    private static func accessWorkers(_ services: Registry, logger: Logger) -> [any Service] {
+        let clock = services.platform.clock
+        let appTokens = AppTokenCleanupStep(
+            platform: services.platform, retention: services.site.credentials.expiredAppTokenRetention)
+        let unknownLogins = UnknownLoginCleanupStep(platform: services.platform)
+        let keys = KeyRotationStep(keys: services.serviceKeys)
+        return [
+            // A revoked key is believed for as long as this.
+            PeriodicWorker(name: "service keys", interval: .seconds(3), clock: clock, logger: logger) {
+                try await keys.run()
+            },
+            // What a killed program loses of the pulls is what came since the last turn.
+            PeriodicWorker(name: "pull log", interval: .seconds(1), clock: clock, logger: logger) {
+                try await services.pullLog.flush()
+            },
+            PeriodicWorker(name: "app token cleanup", interval: .seconds(600), clock: clock, logger: logger) {
+                try await appTokens.run()
+            },
+            PeriodicWorker(name: "unknown login cleanup", interval: .seconds(600), clock: clock, logger: logger) {
+                try await unknownLogins.run()
+            },
+        ]
     }
 }

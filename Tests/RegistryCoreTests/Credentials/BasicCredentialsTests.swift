@@ -50,6 +50,9 @@ import Testing
             CoreFixture.basic("+", ""), CoreFixture.basic("$token", "short"),
             CoreFixture.basic("$token", String(repeating: "A", count: 64)), CoreFixture.basic("$oauthtoken", "x"),
             CoreFixture.basic("$oauthtoken", String(repeating: "a", count: 40)), CoreFixture.basic("$app", "x"),
+            CoreFixture.basic("$app", ""),
+            CoreFixture.basic("$app", "YTpi"), CoreFixture.basic("$app", String(repeating: "A", count: 108)),
+            CoreFixture.basic("alice", "ep1."), CoreFixture.basic("alice", "ep1." + String(repeating: "A", count: 200)),
             CoreFixture.basic("$", ""), CoreFixture.basic("a\u{0}b", "password"),
             CoreFixture.basic("a\u{0}b+c", "password"),
         ])

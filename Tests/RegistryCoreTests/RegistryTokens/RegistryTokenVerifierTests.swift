@@ -67,18 +67,24 @@ import Testing
             try DelegateTokenService.issue(draft, named: "x", repositoryID: repository.id, role: .write, in: $0)
         }
         let oauth = try await core.registry.oauthTokens.initialToken(for: owner)
+        let user = try core.registry.access.user(.userAdmin, for: core.caller(owner))
+        let app = try await core.registry.appTokens.create("laptop", for: user, ip: nil)
+        let encrypted = try await core.registry.encryptedPasswords.make(for: owner)
         let basic = core.registry.basic
         let callers = [
             try await basic.caller(CoreFixture.basic("owner", "password")),
             try await basic.caller(CoreFixture.basic("owner+ci", robot.token.text)),
             try await basic.caller(CoreFixture.basic("$token", draft.token.text)),
             try await basic.caller(CoreFixture.basic("$oauthtoken", oauth.text)),
+            try await basic.caller(CoreFixture.basic("$app", app.code.text)),
+            try await basic.caller(CoreFixture.basic("owner", encrypted.text)),
         ]
         var tokens: [String] = []
         for caller in callers { tokens.append(try await Self.token(core, for: caller, "repository:owner/app:pull")) }
         for token in tokens { _ = try await core.registry.registryTokenVerifier.caller(token: token) }
         _ = try await core.registry.robots.regenerate(Username("ci"), in: core.namespace("owner", of: owner))
         try await core.registry.accounts.changePassword(of: owner, to: "another-password")
+        try await core.registry.appTokens.revoke(app.token.uuid, of: user, ip: nil)
         try await core.database.write { transaction in
             try transaction.run("UPDATE delegate_token SET revoked_ms = 1")
             try transaction.run("DELETE FROM oauth_token")
@@ -178,7 +184,7 @@ import Testing
         let replica = Registry(platform: core.platform, site: core.registry.site)
         #expect(try await replica.serviceKeys.signingKeyID() == first)
         let token = try await Self.token(core, for: core.caller(owner))
-        core.advance(ServiceKeys.signingTime + 1)
+        core.advance(ServiceKeyRule().signingTime + 1)
         let second = try await replica.serviceKeys.signingKeyID()
         #expect(second != first)
         #expect(try await core.registry.serviceKeys.publicKeys().map(\.kid).sorted() == [first, second].sorted())

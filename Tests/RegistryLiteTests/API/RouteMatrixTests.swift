@@ -116,7 +116,7 @@ import WebRequests
         return #"""
             {"name":"fresh","repository":"fresh","namespace":"acme","visibility":"private","description":"d",
              "role":"read","password":"password","username":"somebody","key":"k","value":"v","media_type":null,
-             "tagPattern":"v*"}
+             "tagPattern":"v*","title":"t"}
             """#
     }
 

@@ -93,6 +93,12 @@ extension ServerSection {
         searchMaximumPages = reader.integer("SEARCH_MAX_RESULT_PAGE_COUNT", default: 10, in: 1...1000)
         staggersWorkers = reader.bool("STAGGER_WORKERS", default: true)
         queueMetricsRefresh = reader.seconds("QUEUE_WORKER_METRICS_REFRESH_SECONDS", default: 300, atLeast: 0.1)
+        if serviceKeyService == "buildman" {
+            reader.problem(
+                "INSTANCE_SERVICE_KEY_SERVICE",
+                "buildman is the service of builders' tokens, which must have keys of its own."
+            )
+        }
         if serviceKeyRefresh >= serviceKeyLifetime {
             reader.problem(
                 "INSTANCE_SERVICE_KEY_REFRESH", "A key must be refreshed before INSTANCE_SERVICE_KEY_EXPIRATION.")

@@ -6,6 +6,8 @@ enum AccountRequests {
         "SigninUser", .required("username", .string(), "A username or an e-mail address"),
         .required("password"), .optional("invite_code"))
     static let verifySchema = BodySchema("VerifyUser", .required("password"))
+    static let clientKeySchema = BodySchema(
+        "GenerateClientKey", .required("password", .string(), "The user's password"))
     static let newUserSchema = BodySchema(
         "NewUser", .required("username"), .required("password"), .optional("email"), .optional("invite_code"),
         .optional("recaptcha_response"))

@@ -90,6 +90,7 @@ enum AccountRoutes {
             .initialization)
         var reply: [String: JSONValue] = [
             "username": .string(account.name), "email": JSONValue(account.email),
+            "encrypted_password": .string(try await request.services.encryptedPasswords.make(for: account).text),
         ]
         if wanted.wantsAccessToken {
             reply["access_token"] = .string(try await request.services.oauthTokens.initialToken(for: account).text)

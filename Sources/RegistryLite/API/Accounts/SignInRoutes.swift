@@ -1,6 +1,7 @@
 import Domain
 import HTTPTypes
 import RegistryCore
+import Secrets
 
 /// Signing in and out of the browser session, and giving the password again.
 enum SignInRoutes {
@@ -19,6 +20,13 @@ enum SignInRoutes {
             $0.body = AccountRequests.verifySchema
             $0.isInternal = true
         },
+        .user(
+            .post, "/api/v1/user/clientkey", "generateUserClientKey", tag: "user",
+            "The encrypted password, for clients of the registry", scope: .userAdmin, handler: clientKey
+        ).with {
+            $0.body = AccountRequests.clientKeySchema
+            $0.isInternal = true
+        },
         .everybody(.post, "/api/v1/signout", "logout", tag: "user", "Ends every session of the user", handler: signOut)
             .with {
                 $0.isInternal = true
@@ -33,8 +41,11 @@ enum SignInRoutes {
                 "Robot accounts and tokens can't sign in here: they are for docker login.", invalidCredentials: true)
         }
         do {
-            let account = try await request.services.signIn.verify(wanted.username, password: wanted.password)
+            let account = try await request.services.signIn.verify(
+                wanted.username, password: wanted.password, from: request.signInOrigin)
             let started = try await request.services.sessions.signIn(account, replacing: request.session?.session)
+            try await request.services.signIn.log(
+                signInOf: account.id, name: account.name, from: request.signInOrigin)
             return JSONReply(["success": true], headers: headers(started, request))
         } catch let error as RegistryError where error.kind == .badCredentials || error.kind == .forbidden {
             return AccountResponses.refusedSignIn(error.message, invalidCredentials: true)
@@ -42,14 +53,28 @@ enum SignInRoutes {
     }
 
     private static func verify(_ request: APIRequest, _ user: UserAccess) async throws -> JSONReply {
-        let password = request.body["password"]?.string ?? ""
-        do { _ = try await request.services.signIn.verify(user.name.text, password: password) } catch let error
-            as RegistryError where error.kind == .badCredentials || error.kind == .forbidden
+        do { _ = try await verified(user, request) } catch let error as RegistryError
+            where error.kind == .badCredentials || error.kind == .forbidden
         {
             return AccountResponses.refusedSignIn(error.message, invalidCredentials: true)
         }
         if let session = request.session?.session { try await request.services.sessions.refresh(session) }
         return JSONReply(["success": true])
+    }
+
+    private static func clientKey(_ request: APIRequest, _ user: UserAccess) async throws -> JSONReply {
+        let account: Account
+        do { account = try await verified(user, request) } catch let error as RegistryError
+            where error.kind == .badCredentials || error.kind == .forbidden
+        { throw RegistryError(.invalidRequest, error.message) }
+        let key = try await request.services.encryptedPasswords.issue(for: account, ip: request.clientAddress)
+        return JSONReply(["key": .string(key.text)])
+    }
+
+    /// The account of `user`, if the body holds its password.
+    private static func verified(_ user: UserAccess, _ request: APIRequest) async throws -> Account {
+        try await request.services.signIn.verify(
+            user.name.text, password: request.body["password"]?.string ?? "", from: request.signInOrigin)
     }
 
     private static func signOut(_ request: APIRequest) async throws -> JSONReply {

@@ -78,14 +78,16 @@ struct APIPipeline: Sendable {
             throw RegistryError(.unauthenticated, "Requires authentication")
         }
         try checkBrowser(request)
-        if route.needsFreshLogin, bearer == nil, let session, !isFresh(session) {
+        // Where nobody signs in with a password, nobody can give it again.
+        if route.needsFreshLogin, bearer == nil, site.isOn(.directLogin), let session, !isFresh(session) {
             throw RegistryError(.freshLoginRequired, "Requires fresh login")
         }
         let reply = try await route.handler(
             APIRequest(
                 services: services, site: site, pages: pages, route: route, caller: caller, session: session,
                 path: parameters,
-                query: query, body: try await body(of: request, route), clientAddress: context.clientAddress))
+                query: query, body: try await body(of: request, route), clientAddress: context.clientAddress,
+                userAgent: request.headers[.userAgent]))
         let status = HTTPResponse.Status(code: reply.status ?? route.successStatus)
         return JSONReply.response(reply.body, status: status, headers: reply.headers, logger: context.logger)
     }

@@ -21,6 +21,10 @@ struct APIRequest: Sendable {
     let body: JSONValue
     /// The address of the client, for the usage log.
     let clientAddress: String?
+    let userAgent: String?
+
+    /// From where the client tries to sign in.
+    var signInOrigin: SignInOrigin { SignInOrigin(.site, ip: clientAddress, userAgent: userAgent) }
 
     /// A part of the path. Errors: `.internalError` when the route's path does not name it.
     func parameter(_ name: String) throws -> String {

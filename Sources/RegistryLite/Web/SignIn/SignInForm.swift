@@ -16,7 +16,7 @@ struct SignInForm: Sendable {
         return try await form(next, visit)
     }
 
-    func submit(_ request: Request, _ visit: Visit) async throws -> Response {
+    func submit(_ request: Request, _ visit: Visit, from clientAddress: String?) async throws -> Response {
         let fields = try await fields(of: request)
         let next = fields["next"].flatMap(ReturnPath.init) ?? .home
         let username = fields["username"] ?? ""
@@ -30,8 +30,11 @@ struct SignInForm: Sendable {
                 status: .forbidden)
         }
         do {
-            let account = try await pages.services.signIn.verify(username, password: fields["password"] ?? "")
+            let origin = SignInOrigin(.site, ip: clientAddress, userAgent: request.headers[.userAgent])
+            let account = try await pages.services.signIn.verify(
+                username, password: fields["password"] ?? "", from: origin)
             let started = try await pages.services.sessions.signIn(account, replacing: visit.session?.session)
+            try await pages.services.signIn.log(signInOf: account.id, name: account.name, from: origin)
             return PageReply.redirect(to: next, headers: [.setCookie: pages.cookies.header(started)])
         } catch let error as RegistryError {
             guard let text = SignInPage.failure(for: error) else { throw error }
