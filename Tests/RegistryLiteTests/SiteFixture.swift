@@ -24,13 +24,13 @@ final class SiteFixture: Sendable {
     private let server: Task<Void, any Error>
 
     /// - Parameters:
-    ///   - settings: what differs from the defaults of the core.
     ///   - change: what differs from the defaults of the edges.
+    ///   - settings: what differs from the defaults of the core.
     init(
         _ engine: TestDatabase.Engine = .sqlite, anonymousAccess: Bool = true, superusers: Set<String> = [],
         objects: any ObjectStore = MemoryStore(), showsMetrics: Bool = true,
         passwords: PasswordHasher = PasswordHasher(cost: 4, randomness: .system),
-        settings: (inout SiteSettings) -> Void = { _ in }, change: (inout Site) -> Void = { _ in }
+        change: (inout Site) -> Void = { _ in }, settings: (inout SiteSettings) -> Void = { _ in }
     ) async throws {
         database = try await engine.make()
         try await Migrator(product: "test", migrations: Schema.migrations).migrate(database)

@@ -1,6 +1,8 @@
 import Domain
 import Foundation
+import Runtime
 import SQL
+import Secrets
 import TestSupport
 import Testing
 

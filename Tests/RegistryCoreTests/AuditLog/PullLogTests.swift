@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import OCI
 import SQL
+import Secrets
 import TestSupport
 import Testing
 

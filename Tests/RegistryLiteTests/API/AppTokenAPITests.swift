@@ -13,7 +13,7 @@ import WebRequests
 
     @Test("are made, listed, looked at and ended by their user", arguments: TestDatabase.allEngines)
     func life(_ engine: TestDatabase.Engine) async throws {
-        let site = try await SiteFixture(engine) { $0.credentials.appTokenLifetime = .seconds(3600) }
+        let site = try await SiteFixture(engine, settings: { $0.credentials.appTokenLifetime = .seconds(3600) })
         let token = try await site.token("alice")
         let made = try await site.send(.post, Self.path, #"{"title":" laptop "}"#, as: token)
         #expect(made.status == 200, "\(made.text)")
