@@ -25,7 +25,7 @@ struct TokenDesk: Sendable {
         let services = site.services
         let owner = try await services.accounts.create(
             .init(username: "owner", password: "password", email: "owner@example.com"), .signUp)
-        for name in ["stranger", "reader", "gone"] { try await site.user(name) }
+        for name in ["stranger", "reader", "gone", "victim"] { try await site.user(name) }
         let caller = Caller(identity: .user(id: owner.id, name: try Username("owner")), credential: .password)
         let user = try services.access.user(.userAdmin, for: caller)
         for name in ["acme", "library"] { _ = try await services.organizations.create(name, email: nil, by: user) }
@@ -70,7 +70,7 @@ struct TokenDesk: Sendable {
             .readOnlyOAuth: ("$oauthtoken", readOnly), .app: ("$app", app.code.text),
             .delegate: ("$token", draft.token.text), .stranger: ("stranger", "password"),
             .reader: ("reader", "password"), .disabledUser: ("gone", "password"),
-            .robotOfDisabled: ("gone+ci", goneRobot.token.text), .wrongPassword: ("stranger", "wrong password"),
+            .robotOfDisabled: ("gone+ci", goneRobot.token.text), .wrongPassword: ("victim", "wrong password"),
             .wrongRobot: ("owner+ci", "WRONG"), .wrongApp: ("$app", "WRONG"),
         ]
     }
