@@ -78,8 +78,13 @@ import Testing
         let role: RepositoryRole
         let caller: Step
         let deed: Deed
-        init(_ why: String, _ role: RepositoryRole = .write, _ caller: @escaping Step, _ deed: @escaping Deed) {
+
+        init(_ why: String, _ role: RepositoryRole, _ caller: @escaping Step, _ deed: @escaping Deed) {
             (self.why, self.role, self.caller, self.deed) = (why, role, caller, deed)
+        }
+
+        init(_ why: String, _ caller: @escaping Step, _ deed: @escaping Deed) {
+            self.init(why, .write, caller, deed)
         }
     }
 
