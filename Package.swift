@@ -155,7 +155,7 @@ let package = Package(
         kitTests("Runtime"), kitTests("OCI"), kitTests("SQL", ["SQLiteDriver", "PostgresDriver"]),
         kitTests("Redis", ["Runtime", logging]),
         kitTests("WebRequests"), kitTests("ObjectStorage", [nioCore]), kitTests("Archive"), kitTests("YAML"),
-        kitTests("Secrets"), kitTests("Telemetry"),
+        kitTests("Secrets"), kitTests("Telemetry"), kitTests("ServerTLS", [nioSSL]),
         tests("Domain", ["Domain", "OCI"]),
         tests("BuildProtocol", ["BuildProtocol", "Domain", "OCI", protobuf]),
         tests(
@@ -168,7 +168,8 @@ let package = Package(
             "RegistryLite",
             [
                 "RegistryLite", "RegistryCore", "Domain", "OCI", "WebRequests", "SQL", "ObjectStorage", "Runtime",
-                "Secrets", "Telemetry", logging, hummingbird, hummingbirdCore, httpTypes, nioCore, nioEmbedded,
+                "Secrets", "Telemetry", "ServerTLS", logging, hummingbird, hummingbirdCore, httpTypes, nioCore,
+                nioEmbedded,
             ]),
         tests(
             "Buildman",

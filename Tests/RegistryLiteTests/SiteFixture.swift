@@ -7,6 +7,7 @@ import RegistryCore
 import Runtime
 import SQL
 import Secrets
+import Synchronization
 import Telemetry
 import TestSupport
 import WebRequests
@@ -20,6 +21,14 @@ final class SiteFixture: Sendable {
     let database: TestDatabase
     let services: Registry
     let base: String
+    /// What was said about each request.
+    let answered = Answered()
+
+    final class Answered: Sendable {
+        let all = Mutex<[AnsweredRequest]>([])
+        var last: AnsweredRequest? { all.withLock { $0.last } }
+    }
+
     private let client = WebClient(addresses: .any)
     private let server: Task<Void, any Error>
 
@@ -53,15 +62,21 @@ final class SiteFixture: Sendable {
         site.anonymousAccess = anonymousAccess
         change(&site)
         let registry = PrometheusRegistry()
-        let responder = Composition.responder(
+        var responder = Composition.responder(
             services, site: site, pages: PageTokens(secret: "secret of the test pages", randomness: .system),
             web: try WebPages(services: services, site: site, share: ShareFolder()),
             metrics: MetricsText(
                 factory: registry, contentType: PrometheusText.contentType, text: { registry.text() }),
             showsMetrics: showsMetrics)
+        let (report, answered) = (responder.report, self.answered)
+        responder.report = { request in
+            report(request)
+            answered.all.withLock { $0.append(request) }
+        }
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let application = Application(
-            responder: responder, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
+            responder: responder, server: ServerPlumbing.builder(),
+            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
             onServerRunning: { port.yield($0.localAddress?.port ?? 0) }, logger: Logger(label: "test"))
         server = Task {
             defer { port.finish() }

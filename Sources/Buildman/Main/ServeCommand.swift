@@ -34,7 +34,7 @@ struct ServeCommand: AsyncParsableCommand {
             }
             let settings = try Settings(self)
             (format ?? .text).bootstrap(level: settings.logLevel)
-            let metrics = PrometheusRegistry(help: BuildMetrics.help)
+            let metrics = PrometheusRegistry(help: BuildMetrics.help.merging(QueueCounters.help) { first, _ in first })
             MetricsSystem.bootstrap(metrics)
             let composition = try await Composition(settings, metrics: metrics, logger: settings.logger)
             try await composition.serve()

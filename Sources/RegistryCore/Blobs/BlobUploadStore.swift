@@ -52,6 +52,11 @@ enum BlobUploadStore {
         try transaction.number("SELECT COUNT(*) FROM blob_upload WHERE subject = \(subject)") ?? 0
     }
 
+    /// How many uploads are under way.
+    static func count(in transaction: any Transaction) throws -> Int64 {
+        try transaction.number("SELECT COUNT(*) FROM blob_upload") ?? 0
+    }
+
     /// What is written down of an upload; nil when it is gone.
     static func mark(of uuid: String, in transaction: any Transaction) throws -> UploadMark? {
         try transaction.row("SELECT offset_bytes, storage_state FROM blob_upload WHERE uuid = \(uuid)").map(mark)

@@ -24,6 +24,7 @@ package enum WorkQueue {
             """)
         guard let id else { throw DatabaseError(.decoding, "An inserted queue item answered no id.") }
         try transaction.notify(name.root.signal)
+        QueueCounters.put(name.root)
         return id
     }
 
@@ -47,13 +48,16 @@ package enum WorkQueue {
                 WHERE id = \(item.id) AND state_id = \(item.stateID)
                 """)
             if claimed == 1 {
+                QueueCounters.got(root, .acquired)
                 return QueueItem(
                     id: item.id, name: item.name, body: item.body, availableAfter: item.availableAfter,
                     isAvailable: false, processingExpires: expires, retriesRemaining: item.retriesRemaining - 1,
                     stateID: stateID)
             }
+            QueueCounters.got(root, .claimed)
             passedOver.insert(item.id)
         }
+        QueueCounters.got(root, .nonexistent)
         return nil
     }
 
@@ -64,6 +68,7 @@ package enum WorkQueue {
             """
             DELETE FROM queue_item WHERE id = \(claim.itemID) AND state_id = \(claim.stateID) RETURNING root
             """)
+        if let removed { QueueCounters.deleted(try removed.text("root")) }
         return try wakeNext(after: removed, in: transaction)
     }
 
@@ -106,8 +111,9 @@ package enum WorkQueue {
     /// Takes an item away, whoever may be working on it. False when there was none.
     @discardableResult
     package static func remove(_ id: Int64, in transaction: any Transaction) throws -> Bool {
-        try wakeNext(
-            after: transaction.row("DELETE FROM queue_item WHERE id = \(id) RETURNING root"), in: transaction)
+        let removed = try transaction.row("DELETE FROM queue_item WHERE id = \(id) RETURNING root")
+        if let removed { QueueCounters.deleted(try removed.text("root")) }
+        return try wakeNext(after: removed, in: transaction)
     }
 
     /// What waited behind an item of the same name can be claimed now.

@@ -34,6 +34,9 @@ final class Traffic: Sendable {
     func sent(_ bytes: Int) { sent.wrappingAdd(bytes, ordering: .relaxed) }
     func cut(_ cut: PaceRule.Cut) { cuts[cut]?.number.wrappingAdd(1, ordering: .relaxed) }
 
+    /// How many were cut for one reason.
+    func count(of cut: PaceRule.Cut) -> Int { cuts[cut]?.number.load(ordering: .relaxed) ?? 0 }
+
     /// Brings the metrics up to now.
     func publish(to factory: any MetricsFactory) {
         published.withLock { published in
@@ -46,10 +49,8 @@ final class Traffic: Sendable {
             count("quay_http_connections_total", opened.load(ordering: .relaxed))
             count("quay_http_received_bytes_total", received.load(ordering: .relaxed))
             count("quay_http_sent_bytes_total", sent.load(ordering: .relaxed))
-            for (cut, counted) in cuts {
-                count(
-                    "quay_http_connections_cut_total", counted.number.load(ordering: .relaxed),
-                    [("reason", cut.rawValue)])
+            for cut in PaceRule.Cut.allCases {
+                count("quay_http_connections_cut_total", self.count(of: cut), [("reason", cut.rawValue)])
             }
             Gauge(label: "quay_http_connections_open", factory: factory).record(openConnections)
         }

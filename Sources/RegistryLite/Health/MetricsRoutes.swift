@@ -18,16 +18,16 @@ struct MetricsText: Sendable {
 
     /// What each metric means, for the text format.
     static let help = [
-        "quay_certificate_expiry_timestamp_seconds": "When the certificate that is served with expires",
-        "quay_blob_uploads_open": "Uploads of blobs that were begun and have not ended",
+        "quay_certificate_expiry_timestamp_seconds": "When the certificate that is served with expires"
     ]
 
     /// Answers with everything, after counting what is only known to the database.
-    func respond(to request: Request, gauges: QueueGauges) async -> Response {
+    func respond(to request: Request, gauges: QueueGauges, uploads: UploadGauge) async -> Response {
         guard request.method == .get || request.method == .head else {
             return Response(status: .methodNotAllowed, headers: [.allow: "GET, HEAD"])
         }
         await gauges.measure()
+        await uploads.measure()
         traffic.publish(to: factory)
         if let certificate {
             Gauge(label: "quay_certificate_expiry_timestamp_seconds", factory: factory)
@@ -49,6 +49,7 @@ struct MetricsRoutes: Sendable {
     let metrics: MetricsText
 
     func respond(to request: Request, context: AppContext) async -> Response {
+        context.notes.name("/metrics")
         guard request.uri.path == "/metrics" else {
             return APIError.plain("Not Found", status: .notFound, logger: context.logger)
         }
@@ -59,7 +60,8 @@ struct MetricsRoutes: Sendable {
             } catch { return APIError.response(error, urls: site.urls, logger: context.logger) }
         }
         let gauges = QueueGauges(platform: services.platform, factory: metrics.factory)
-        return await metrics.respond(to: request, gauges: gauges)
+        let uploads = UploadGauge(platform: services.platform, factory: metrics.factory)
+        return await metrics.respond(to: request, gauges: gauges, uploads: uploads)
     }
 
     /// Whether the request was sent on this machine, as far as can be told.

@@ -101,9 +101,10 @@ struct Composition: Sendable {
     /// The site of `--metrics`: nothing but `/metrics`, for everybody.
     private func metricsResponder(_ metrics: MetricsText) -> SiteResponder {
         let gauges = QueueGauges(platform: services.platform, factory: metrics.factory)
+        let uploads = UploadGauge(platform: services.platform, factory: metrics.factory)
         return SiteResponder(parts: [:]) { request, _ in
             guard request.uri.path == "/metrics" else { return Response(status: .notFound) }
-            return await metrics.respond(to: request, gauges: gauges)
+            return await metrics.respond(to: request, gauges: gauges, uploads: uploads)
         }
     }
 

@@ -14,7 +14,7 @@ struct RequestLog: Sendable {
             // In alphabetical order, as other lines have their fields.
             if request.sentBytes == nil { fields.add("broken_off", "true") }
             if let bytes = request.sentBytes { fields.add("bytes", bytes) }
-            fields.add("caller", request.caller.map { $0.name ?? "$token" } ?? "")
+            if let caller = request.caller { fields.add("caller", caller.name ?? "$token") }
             if let address = request.clientAddress { fields.add("client", address) }
             fields.add("method", request.method.rawValue)
             fields.add("ms", milliseconds: request.duration)

@@ -35,7 +35,10 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private static var help: [String: String] {
-        let all = [RequestMetrics.help, QueueGauges.help, Traffic.help, MetricsText.help, CollectionMetrics.help]
+        let all = [
+            RequestMetrics.help, QueueGauges.help, QueueCounters.help, UploadGauge.help, Traffic.help, MetricsText.help,
+            CollectionMetrics.help,
+        ]
         return all.reduce(into: [:]) { help, some in help.merge(some) { first, _ in first } }
     }
 }

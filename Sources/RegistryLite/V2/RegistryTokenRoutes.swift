@@ -29,6 +29,7 @@ struct RegistryTokenRoutes: Sendable {
     private func respondToGet(_ request: Request, _ context: AppContext) async throws -> Response {
         let origin = origin(of: request, context)
         let caller = try await services.basic.caller(request.headers[.authorization], from: origin)
+        context.notes.name(caller)
         let query = try V2Query(request.uri.query)
         let scopes = try scopes(query.all("scope"))
         let token = try await grant(scopes, to: caller, service: query["service"] ?? urls.hostname)
@@ -59,6 +60,7 @@ struct RegistryTokenRoutes: Sendable {
                 .invalidRequest, "The grant_type must be password or refresh_token.",
                 details: ["grant_type": String((other ?? "").prefix(64))])
         }
+        context.notes.name(caller)
         let scopes = try scopes(form.all("scope"))
         let token = try await grant(scopes, to: caller, service: service)
         var body = Body(token)

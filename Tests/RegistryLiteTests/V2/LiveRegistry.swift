@@ -11,6 +11,7 @@ import RegistryCore
 import Runtime
 import SQL
 import Secrets
+import ServerTLS
 import Synchronization
 import TestSupport
 import WebRequests
@@ -47,22 +48,38 @@ final class LiveRegistry: Sendable {
     /// `host:port`.
     let host: String
     private let running: Task<Void, any Error>
-    private let client = WebClient(addresses: .any)
+    /// What its connections have done.
+    let traffic: Traffic
+    /// Scheme and host.
+    let base: String
+    private let client: WebClient
 
     /// A new registry, or the one of `data` after a restart or beside itself.
-    static func start(_ engine: TestDatabase.Engine = .sqlite, on data: Data? = nil) async throws -> LiveRegistry {
+    /// - Parameters:
+    ///   - certificates: what to serve TLS with; nil for plain HTTP.
+    ///   - limits: what a connection may cost.
+    static func start(
+        _ engine: TestDatabase.Engine = .sqlite, on data: Data? = nil, certificates: TestCertificates? = nil,
+        limits: ConnectionLimits = .init()
+    ) async throws -> LiveRegistry {
         let isNew = data == nil
         let data = if let data { data } else { try await Data(engine) }
         // Another test may take the port that was free a moment ago.
         for _ in 0..<10 {
-            if let registry = try await start(on: data, isNew: isNew, port: FreePort.find()) { return registry }
+            if let registry = try await start(
+                on: data, isNew: isNew, port: FreePort.find(), certificates: certificates, limits: limits)
+            {
+                return registry
+            }
         }
         throw NoPort()
     }
 
     struct NoPort: Error {}
 
-    private static func start(on data: Data, isNew: Bool, port: Int) async throws -> LiveRegistry? {
+    private static func start(
+        on data: Data, isNew: Bool, port: Int, certificates: TestCertificates?, limits: ConnectionLimits
+    ) async throws -> LiveRegistry? {
         let host = "127.0.0.1:\(port)"
         let services = Registry(
             platform: try await data.platform(isNew ? nil : try data.database.another()),
@@ -75,12 +92,18 @@ final class LiveRegistry: Sendable {
             }
         }
         let v2 = V2Routes(services: services, urls: URLs(scheme: "http", hostname: host))
+        let traffic = Traffic()
+        let certificate = try certificates.map {
+            try ServerCertificate(
+                CertificateFiles(certificate: $0.serverCertificate, key: $0.serverKey),
+                applicationProtocols: SecureChannel.applicationProtocols)
+        }
         let (ready, isReady) = AsyncStream.makeStream(of: Void.self)
         let application = Application(
             responder: SiteResponder(
                 parts: ["v2": { await v2.respond(to: $0, context: $1) }],
                 otherwise: { _, _ in Response(status: .notFound) }),
-            server: ServerPlumbing.builder(),
+            server: ServerPlumbing.builder(certificate: certificate, limits: limits, traffic: traffic),
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port), serverName: nil),
             onServerRunning: { _ in isReady.yield() }, logger: Logger(label: "test"))
         let running = Task {
@@ -88,10 +111,19 @@ final class LiveRegistry: Sendable {
             try await application.run()
         }
         guard await ready.first(where: { true }) != nil else { return nil }
-        return LiveRegistry(data: data, services: services, host: host, running: running)
+        return LiveRegistry(
+            data: data, services: services, host: host, running: running, traffic: traffic, certificates: certificates)
     }
 
-    private init(data: Data, services: Registry, host: String, running: Task<Void, any Error>) {
+    private init(
+        data: Data, services: Registry, host: String, running: Task<Void, any Error>, traffic: Traffic,
+        certificates: TestCertificates?
+    ) {
+        self.traffic = traffic
+        base = "\(certificates == nil ? "http" : "https")://\(host)"
+        client = WebClient(
+            addresses: .any,
+            trust: certificates.map { TLSTrust(authorities: .only([.file(path: $0.authority)])) } ?? .system)
         self.data = data
         self.services = services
         self.host = host
@@ -106,7 +138,7 @@ final class LiveRegistry: Sendable {
         let query = scopes.map { "scope=\($0)" }.joined(separator: "&")
         let answer = try await client.send(
             WebRequest(
-                .get, "http://\(host)/v2/auth?service=\(host)&\(query)", headers: ["Authorization": "Basic \(basic)"])
+                .get, "\(base)/v2/auth?service=\(host)&\(query)", headers: ["Authorization": "Basic \(basic)"])
         ).requiringSuccess()
         struct Body: Decodable { let token: String }
         return try JSONDecoder().decode(Body.self, from: Foundation.Data(answer.body)).token
@@ -126,7 +158,7 @@ final class LiveRegistry: Sendable {
         if let token { fields["Authorization"] = "Bearer \(token)" }
         for (name, value) in headers { fields[name] = value }
         var request = WebRequest(
-            method, path.hasPrefix("http") ? path : "http://\(host)\(path)", headers: fields,
+            method, path.hasPrefix("http") ? path : "\(base)\(path)", headers: fields,
             body: body.map { .bytes($0) } ?? .none)
         request.redirects = .none
         return try await client.send(request)

@@ -22,6 +22,9 @@ import WebRequests
         init(_ host: String) throws {
             // Not for other tests' child processes: they would keep it open.
             descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+            // Small, so that a client which does not read is noticed after little.
+            var space = Int32(65_536)
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &space, socklen_t(MemoryLayout<Int32>.size))
             var limit = timeval(tv_sec: 20, tv_usec: 0)
             setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
             var address = sockaddr_in()
@@ -64,6 +67,36 @@ import WebRequests
                     connection.text.withLock { $0 += String(decoding: buffer[..<count], as: UTF8.self) }
                 }
                 return true
+            }
+        }
+
+        /// Reads up to `bytes`, with a pause of microseconds behind every piece; answers how many came before the end.
+        func read(_ bytes: Int, pieceBytes: Int, pause: UInt32) async -> Int {
+            await blocking { connection in
+                var buffer = [UInt8](repeating: 0, count: pieceBytes)
+                var total = 0
+                while total < bytes {
+                    let count = recv(connection.descriptor, &buffer, buffer.count, 0)
+                    if count < 0, errno == EINTR { continue }
+                    guard count > 0 else { break }
+                    total += count
+                    usleep(pause)
+                }
+                return total
+            }
+        }
+
+        /// Sends `bytes` one by one until they are out or nobody takes them; answers how many went.
+        func drip(_ bytes: [UInt8], pause: UInt32) async -> Int {
+            await blocking { connection in
+                for (number, byte) in bytes.enumerated() {
+                    guard
+                        withUnsafePointer(to: byte, { Glibc.send(connection.descriptor, $0, 1, Int32(MSG_NOSIGNAL)) })
+                            == 1
+                    else { return number }
+                    usleep(pause)
+                }
+                return bytes.count
             }
         }
 
