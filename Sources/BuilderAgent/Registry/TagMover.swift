@@ -11,7 +11,7 @@ struct TagMover: Sendable {
     private static let pause = Duration.seconds(2)
 
     let registry: BuildRegistry
-    private let client = WebClient(addresses: .any, userAgent: "BuilderAgent")
+    private let client = WebClient(addresses: .any, trust: AgentTrust.trust(), userAgent: "BuilderAgent")
     private let clock: WallClock
 
     init(registry: BuildRegistry, clock: WallClock = .system) {

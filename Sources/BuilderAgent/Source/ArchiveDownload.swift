@@ -22,7 +22,8 @@ struct ArchiveDownload: Sendable {
     /// Downloads to `file`. Throws ``BuildFailure``: for an address that the policy forbids, an answer other than 2xx, a
     /// broken transfer, and content that is neither an archive nor a Dockerfile.
     func fetch(_ package: BuildPackage, to file: URL) async throws -> Package {
-        let client = WebClient(addresses: try Self.policy(package), userAgent: "BuilderAgent")
+        let client = WebClient(
+            addresses: try Self.policy(package), trust: AgentTrust.trust(), userAgent: "BuilderAgent")
         var request = WebRequest(.get, package.url)
         request.timeouts = .init(total: .seconds(1_800), connect: .seconds(15), idle: .seconds(60))
         request.maximumBodyBytes = Self.maximumBytes

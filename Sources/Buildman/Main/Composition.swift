@@ -38,12 +38,16 @@ struct Composition: Sendable {
             handover = nil
             return
         }
+        try settings.agentAuthorities?.write()
         let parts = try await Parts(settings, manager, platform, certificate, logger)
         handover = parts.handover
+        let hangUp = HangUpSignal(certificate: certificate, logger: logger) {
+            try settings.agentAuthorities?.write()
+        }
         // Stopped from the end on: first nothing new is claimed, then builders are given back, then agents are let go.
         services =
             [
-                metricsServer, HangUpSignal(certificate: certificate, logger: logger), parts.server, parts.events,
+                metricsServer, hangUp, parts.server, parts.events,
                 parts.handover, parts.cancellations, parts.scheduling,
             ]
     }

@@ -70,6 +70,12 @@ struct Settings: Sendable {
         } catch { throw Failure(error.description, .configuration) }
     }
 
+    /// Whom builders of this machine believe, where the machine's own authorities are not enough.
+    var agentAuthorities: AgentAuthorities? {
+        AgentAuthorities(
+            configuration.server, folder: BuilderRooms.defaultBase(dataDirectory: configuration.dataDirectory))
+    }
+
     func local(_ executor: ExecutorSettings, _ local: LocalExecutorSettings) -> LocalExecutor.Settings {
         LocalExecutor.Settings(
             name: executor.name,
@@ -83,8 +89,7 @@ struct Settings: Sendable {
                 isolation: local.isolation,
                 // crun, which buildah prefers, refuses the mixed cgroups of many systems; runc takes them.
                 containerStarter: LocalReadiness.lookUp("runc"),
-                certificatePath: configuration.builds.agentsDialTLS
-                    ? configuration.server.certificate?.certificate : nil, isDebug: executor.keepsBuilders),
+                certificatePath: agentAuthorities?.path, isDebug: executor.keepsBuilders),
             base: BuilderRooms.defaultBase(dataDirectory: configuration.dataDirectory),
             dataDirectory: configuration.dataDirectory)
     }

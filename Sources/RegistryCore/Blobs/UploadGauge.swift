@@ -1,5 +1,6 @@
 import Logging
 package import Metrics
+import SQL
 
 /// How many uploads of blobs are open, in the whole registry.
 package struct UploadGauge: Sendable {

@@ -1,5 +1,5 @@
 import Domain
-package import Metrics
+import Metrics
 
 /// Counts what is done with the work queue. Names and labels are Quay's. Source: Quay 6.13.
 ///

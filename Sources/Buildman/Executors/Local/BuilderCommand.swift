@@ -36,6 +36,8 @@ struct BuilderCommand: Sendable, Hashable {
         if launch.isInsecure { environment["INSECURE"] = "true" }
         if settings.isDebug { environment["DEBUG"] = "true" }
         environment["TLS_CERT_PATH"] = settings.certificatePath
+        // For what it starts: buildah believes this file.
+        environment["SSL_CERT_FILE"] = settings.certificatePath
         environment["BUILDAH_RUNTIME"] = settings.containerStarter
         let marker = Self.marker(of: launch.key).split(separator: "=", maxSplits: 1).map(String.init)
         environment[marker[0]] = marker[1]
