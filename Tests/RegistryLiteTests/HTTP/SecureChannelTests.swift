@@ -3,6 +3,7 @@ import NIOCore
 import OCI
 import TestSupport
 import Testing
+import WebRequests
 
 @testable import RegistryLite
 

@@ -3,6 +3,7 @@ import OCI
 import Runtime
 import TestSupport
 import Testing
+import WebRequests
 
 @testable import RegistryLite
 
