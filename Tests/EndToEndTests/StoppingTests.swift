@@ -58,7 +58,7 @@ import WebRequests
         let pull = try ChildProcess(
             "curl",
             [
-                "-sS", "-H", "Authorization: Bearer \(blob.token)", "--limit-rate", "100K", "-o", out, blob.url,
+                "-sS", "-H", "Authorization: Bearer \(blob.token)", "--limit-rate", "1M", "-o", out, blob.url,
             ])
         try await farm.eventually("the pull has begun") {
             ((try? FileManager.default.attributesOfItem(atPath: out)[.size] as? Int) ?? 0) > 0
