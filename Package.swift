@@ -150,13 +150,16 @@ let package = Package(
         // Tests
         .target(
             name: "TestSupport",
-            dependencies: ["Runtime", "SQL", "SQLiteDriver", "PostgresDriver", "CPostgres", logging],
-            path: "Tests/Support",
+            dependencies: [
+                "Runtime", "SQL", "SQLiteDriver", "PostgresDriver", "CPostgres", "ObjectStorage", "WebRequests",
+                logging,
+            ],
+            path: "Tests/Support", exclude: ["s3_server.py"],
             swiftSettings: strict),
         kitTests("Runtime"), kitTests("OCI"), kitTests("SQL", ["SQLiteDriver", "PostgresDriver"]),
         kitTests("Redis", ["Runtime", logging]),
-        kitTests("WebRequests"), kitTests("AWS", ["WebRequests", "Runtime"]),
-        kitTests("ObjectStorage", [nioCore, logging]), kitTests("Archive"), kitTests("YAML"),
+        kitTests("WebRequests"), kitTests("AWS", ["WebRequests", "Runtime", "ObjectStorage"]),
+        kitTests("ObjectStorage", [nioCore, logging, "AWS"]), kitTests("Archive"), kitTests("YAML"),
         kitTests("Secrets"), kitTests("Telemetry"), kitTests("ServerTLS", [nioSSL]),
         tests("Domain", ["Domain", "OCI"]),
         tests("BuildProtocol", ["BuildProtocol", "Domain", "OCI", protobuf]),

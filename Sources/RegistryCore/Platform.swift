@@ -7,8 +7,8 @@ package import Secrets
 /// What every service stands on, built once by each program's composition.
 package struct Platform: Sendable {
     package let database: any Database
-    /// Where blobs and other objects are kept.
-    package let objects: any ObjectStore
+    /// Where blobs and other objects are kept; a row names the location of its object.
+    package let locations: ObjectLocations
     package let clock: WallClock
     package let randomness: Randomness
     package let identifiers: Identifiers
@@ -21,13 +21,13 @@ package struct Platform: Sendable {
     /// - Parameter secretKey: SECRET_KEY. A program that hands out no sealed tokens needs none: what it seals then opens
     ///   nowhere else.
     package init(
-        database: any Database, objects: any ObjectStore, cipher: FieldCipher, passwords: PasswordHasher,
+        database: any Database, locations: ObjectLocations, cipher: FieldCipher, passwords: PasswordHasher,
         secretKey: String? = nil,
         clock: WallClock = .system,
         randomness: Randomness = .system, identifiers: Identifiers = .system, logger: Logger
     ) {
         self.database = database
-        self.objects = objects
+        self.locations = locations
         self.cipher = cipher
         self.passwords = passwords
         self.clock = clock
@@ -41,4 +41,17 @@ package struct Platform: Sendable {
     func sealedTokens(for purpose: String) -> SignedTokens {
         SignedTokens(secret: secretKey.text, purpose: purpose, randomness: randomness)
     }
+
+    /// With one location.
+    package init(
+        database: any Database, objects: any ObjectStore, cipher: FieldCipher, passwords: PasswordHasher,
+        secretKey: String? = nil, clock: WallClock = .system, randomness: Randomness = .system, identifiers: Identifiers = .system, logger: Logger
+    ) {
+        self.init(
+            database: database, locations: ObjectLocations(objects), cipher: cipher, passwords: passwords,
+            secretKey: secretKey, clock: clock, randomness: randomness, identifiers: identifiers, logger: logger)
+    }
+
+    /// Where new objects go.
+    package var objects: any ObjectStore { locations.preferred }
 }

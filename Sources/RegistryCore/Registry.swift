@@ -18,6 +18,8 @@ package struct SiteSettings: Sendable {
     /// FEATURE_READER_BUILD_LOGS: who may read a repository may read its builds' logs.
     package let readersMayReadLogs: Bool
     package let tags: TagSettings
+    /// FEATURE_PROXY_STORAGE: blobs of other machines come through us, and nobody is sent there.
+    package let proxiesStorage: Bool
     /// WEBHOOK_ALLOWED_PRIVATE_NETWORKS and everything public: where addresses that users write may lead.
     package let userAddresses: AddressPolicy
     /// Which credentials clients may come with.
@@ -29,7 +31,7 @@ package struct SiteSettings: Sendable {
     package init(
         hostname: String, library: Username, anonymousAccess: Bool = true, publicCatalog: Bool = false,
         sparseIndexes: Bool = false, superusers: Set<String> = [], readersMayReadLogs: Bool = false,
-        tags: TagSettings = TagSettings(),
+        tags: TagSettings = TagSettings(), proxiesStorage: Bool = false,
         userAddresses: AddressPolicy = .publicOnly(except: [])
     ) {
         self.hostname = hostname
@@ -40,6 +42,7 @@ package struct SiteSettings: Sendable {
         self.superusers = superusers
         self.readersMayReadLogs = readersMayReadLogs
         self.tags = tags
+        self.proxiesStorage = proxiesStorage
         self.userAddresses = userAddresses
     }
 }
@@ -109,7 +112,7 @@ package struct Registry: Sendable {
         registryTokenVerifier = RegistryTokenVerifier(
             platform: platform, keys: serviceKeys, hostname: site.hostname, library: site.library,
             rule: site.registryTokens)
-        blobs = BlobReader(platform: platform)
+        blobs = BlobReader(platform: platform, proxiesStorage: site.proxiesStorage)
         blobUploads = BlobUploadService(platform: platform, access: access)
         blobRemoval = BlobRemovalService(platform: platform)
         manifests = ManifestService(

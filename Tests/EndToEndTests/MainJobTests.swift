@@ -9,7 +9,11 @@ import WebRequests
         "builds several stages on a base image in the same registry, and skopeo pulls the result",
         arguments: TestDatabase.allEngines)
     func buildsAndPulls(engine: TestDatabase.Engine) async throws {
-        let farm = try await Farm(engine)
+        // One machine keeps everything in its folder, many share a database and a bucket.
+        let storage =
+            engine == .postgres
+            ? "DISTRIBUTED_STORAGE_CONFIG: {bucket: \(try await S3Server.shared.bucket().configuration)}" : ""
+        let farm = try await Farm(engine, settings: storage)
         let token = try await farm.initialize()
         try await farm.pushBaseImage(token: token)
         try await farm.createRepository("hello", token: token)

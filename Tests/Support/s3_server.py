@@ -1,6 +1,7 @@
 """An S3 service for tests: moto behind a gate that checks signatures, which moto does not, and can be told to fail.
 
 usage: s3_server.py PORT ACCESS_KEY SECRET_KEY
+PUT /_gate/NAME, GET /_gate/NAME?…                             makes a bucket, or lists it, without a signature
 POST /_gate?fail=N&status=503[&method=PUT][&containing=TEXT]   the next N requests that fit fail with that status
 GET /_gate                                                     how many requests came, by method, since the last GET
 """
@@ -77,6 +78,10 @@ class Gate:
         self.counts = {}
 
     def __call__(self, environ, start_response):
+        if environ["PATH_INFO"].startswith("/_gate/"):
+            path = environ["PATH_INFO"][len("/_gate"):]
+            environ.update(PATH_INFO=path, RAW_URI=path, REQUEST_URI=path)
+            return self.inner(environ, start_response)
         if environ["PATH_INFO"] == "/_gate":
             return self.order(environ, start_response)
         length = int(environ.get("CONTENT_LENGTH") or 0)

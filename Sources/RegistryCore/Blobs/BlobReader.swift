@@ -8,17 +8,27 @@ import SQL
 
 /// Finds the bytes of blobs, for those who may read a repository that links them.
 package struct BlobReader: Sendable {
-    private let platform: Platform
+    /// How long an address for fetching bytes elsewhere holds: long enough to begin, and for clocks that differ.
+    private static let directLifetime = Duration.seconds(300)
 
-    package init(platform: Platform) { self.platform = platform }
+    private let platform: Platform
+    private let proxiesStorage: Bool
+
+    /// - Parameter proxiesStorage: FEATURE_PROXY_STORAGE.
+    package init(platform: Platform, proxiesStorage: Bool = false) {
+        self.platform = platform
+        self.proxiesStorage = proxiesStorage
+    }
 
     /// The blob of that digest in the repository. Whoever may push here learns with it that the blob stays for a while:
     /// a client that is told "it exists" does not upload it. Errors: `.blobUnknown`.
     package func find(_ digest: Digest, in access: RepositoryAccess) async throws -> Blob {
         let repositoryID = access.repository.id
         let now = platform.clock.now
-        let (found, pinnedUntil) = try await platform.database.read { transaction in
-            let blob = try BlobStore.find(digest, inRepository: repositoryID, in: transaction)
+        let (found, pinnedUntil) = try await platform.database.read { [locations = platform.locations] transaction in
+            // The same bytes may be in several locations.
+            let blob = try BlobStore.all(digest, inRepository: repositoryID, in: transaction)
+                .min { locations.rank(of: $0.location) < locations.rank(of: $1.location) }
             return (
                 blob, try blob.flatMap { try BlobStore.pinnedUntil($0.id, inRepository: repositoryID, in: transaction) }
             )
@@ -37,13 +47,36 @@ package struct BlobReader: Sendable {
         }
     }
 
-    /// Where the blob's bytes are. Errors: `.blobUnknown` when the location lost them.
+    /// Where the blob's bytes are. Errors: `.blobUnknown` when the location lost them; `.unavailable`.
     package func content(of blob: Blob) async throws -> ObjectContent {
-        guard let content = try await platform.objects.content(of: blob.key), content.sizeBytes == blob.sizeBytes else {
+        guard let store = platform.locations.store(at: blob.location) else {
+            platform.logger.error("Blob \(blob.digest) is in the location \(blob.location), which is not configured.")
+            throw Self.unknown(blob.digest)
+        }
+        let found: ObjectContent?
+        do { found = try await store.content(of: blob.key) } catch let error as ObjectStorageError {
+            throw Self.unavailable(error)
+        }
+        guard let content = found, content.sizeBytes == blob.sizeBytes else {
             platform.logger.error("The bytes of blob \(blob.digest) are missing: \(blob.location)/\(blob.key)")
             throw Self.unknown(blob.digest)
         }
         return content
+    }
+
+    /// Where whoever asked may fetch the bytes without us; nil when we send them ourselves. Errors: `.unavailable`.
+    package func directAddress(of content: ObjectContent) async throws -> String? {
+        guard !proxiesStorage, case .remote(let object) = content else { return nil }
+        do { return try await object.address(Self.directLifetime) } catch let error as ObjectStorageError {
+            throw Self.unavailable(error)
+        }
+    }
+
+    private static func unavailable(_ error: ObjectStorageError) -> RegistryError {
+        error.kind == .unavailable
+            ? RegistryError(
+                .unavailable, "The registry's storage does not answer: try again in a while.", cause: error)
+            : RegistryError(.internalError, "The registry could not read the blob.", cause: error)
     }
 
     private static func unknown(_ digest: Digest) -> RegistryError {

@@ -28,6 +28,19 @@ package enum BlobStore {
         ).map(blob)
     }
 
+    /// The blob in every location where `repositoryID` links it.
+    package static func all(
+        _ digest: Digest, inRepository repositoryID: Int64, in transaction: any Transaction
+    ) throws -> [Blob] {
+        try transaction.rows(
+            """
+            SELECT blob.id, blob.digest, blob.size_bytes, blob.location, blob.object_key FROM blob
+                JOIN repository_blob AS link ON link.blob_id = blob.id
+            WHERE blob.digest = \(digest.text) AND link.repository_id = \(repositoryID) ORDER BY blob.id
+            """
+        ).map(blob)
+    }
+
     /// The blob in a location, whoever links it: for storing bytes only once.
     package static func find(
         _ digest: Digest, atLocation location: String, in transaction: any Transaction

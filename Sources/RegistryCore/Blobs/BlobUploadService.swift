@@ -29,7 +29,6 @@ package struct BlobUploadService: Sendable {
 
     private let platform: Platform
     private let accessControl: AccessControl
-    private var objects: any ObjectStore { platform.objects }
 
     package init(platform: Platform, access: AccessControl) {
         self.platform = platform
@@ -46,7 +45,7 @@ package struct BlobUploadService: Sendable {
         let subject = Self.subject(access.caller)
         let upload = BlobUpload(
             uuid: uuid, repositoryID: access.repository.id, mark: .start, algorithm: algorithm,
-            hasher: DigestHasher(algorithm), location: objects.location,
+            hasher: DigestHasher(algorithm), location: platform.objects.location,
             key: try ObjectKey(area: "blobs", identifier: uuid))
         try await platform.database.write { transaction in
             try WriteCheck.push(into: access, in: transaction)
@@ -98,7 +97,7 @@ package struct BlobUploadService: Sendable {
                 .digestInvalid, "The uploaded bytes do not have the digest that was named.",
                 details: ["digest": digest.text])
         }
-        try await stored { try await objects.commit(upload.upload, at: upload.mark) }
+        try await stored { try await objects(of: upload).commit(upload.upload, at: upload.mark) }
         return try await link(upload, digest: digest, in: access)
     }
 
@@ -176,7 +175,7 @@ package struct BlobUploadService: Sendable {
             upload, hasher: try await hash(of: upload, by: upload.algorithm), piece: piece, platform: platform)
         try await stored {
             let excess = piece == nil ? Self.tooLarge : Self.outOfRange(.init(offset: offset))
-            try await objects.append(
+            try await objects(of: upload).append(
                 CappedChunks(base: chunks, limit: min(room, piece?.count ?? .max), excess: excess),
                 to: upload.upload, at: upload.mark, for: ledger)
         }
@@ -187,7 +186,9 @@ package struct BlobUploadService: Sendable {
         if let hasher = upload.hasher, hasher.algorithm == algorithm { return hasher }
         let hasher = Mutex(DigestHasher(algorithm))
         try await stored {
-            try await objects.replay(upload.upload, to: upload.mark) { bytes in hasher.withLock { $0.update(bytes) } }
+            try await objects(of: upload).replay(upload.upload, to: upload.mark) { bytes in
+                hasher.withLock { $0.update(bytes) }
+            }
         }
         return hasher.withLock { $0 }
     }
@@ -199,7 +200,9 @@ package struct BlobUploadService: Sendable {
             try BlobStore.find(digest, atLocation: upload.location, in: $0)
         }
         var lost: Blob?
-        if let known, try await objects.content(of: known.key)?.sizeBytes != known.sizeBytes { lost = known }
+        if let known, try await objects(of: upload).content(of: known.key)?.sizeBytes != known.sizeBytes {
+            lost = known
+        }
         let linked: (blob: Blob, isOurs: Bool)? = try await platform.database.write { [lost] transaction in
             try WriteCheck.push(into: access, in: transaction)
             guard try BlobUploadStore.delete(upload.uuid, in: transaction) else {
@@ -224,7 +227,7 @@ package struct BlobUploadService: Sendable {
         }
         guard let linked else { throw Self.unknown(upload.uuid) }
         // The collector would do it; the space is free sooner.
-        if !linked.isOurs { try await objects.delete(upload.key) }
+        if !linked.isOurs { try await objects(of: upload).delete(upload.key) }
         return linked.blob
     }
 
@@ -254,7 +257,13 @@ package struct BlobUploadService: Sendable {
             try discard(upload, at: now, transaction)
         }
         // Where this fails or never happens, the collector does it.
-        try await stored { try await objects.discard(upload.upload) }
+        try await stored { try await objects(of: upload).discard(upload.upload) }
+    }
+
+    /// Where the upload was begun, which need not be where one would begin now. Errors: `.blobUploadUnknown`.
+    private func objects(of upload: BlobUpload) throws -> any ObjectStore {
+        guard let store = platform.locations.store(at: upload.location) else { throw Self.unknown(upload.uuid) }
+        return store
     }
 
     /// The name under which an upload is bound to whoever began it.

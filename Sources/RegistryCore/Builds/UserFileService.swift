@@ -46,10 +46,10 @@ package struct UserFileService: Sendable {
         let uuid = platform.identifiers.uuid()
         let file = UserFile(
             uuid: uuid, accountID: accountID, repositoryID: nil, mimeType: mimeType,
+            location: platform.objects.location,
             objectKey: try ObjectKey(area: "userfiles", identifier: uuid).text, checksum: nil, sizeBytes: nil,
             createdAt: platform.clock.now)
-        let location = platform.objects.location
-        try await platform.database.write { try UserFileStore.insert(file, location: location, in: $0) }
+        try await platform.database.write { try UserFileStore.insert(file, in: $0) }
         return Announced(
             uuid: uuid,
             url: try urls.url(.store, file: uuid, base: base, lifetime: UserFileURLs.storeLifetime))
@@ -67,6 +67,7 @@ package struct UserFileService: Sendable {
             throw Self.refused
         }
         guard file.checksum == nil else { throw Self.isStored }
+        guard let store = platform.locations.store(at: file.location) else { throw Self.refused }
         // Each try is an upload of its own: two that race don't mix their bytes, and the first to end wins.
         let attempt = platform.identifiers.uuid()
         let key = try ObjectKey(area: "userfiles", identifier: attempt)
@@ -75,12 +76,12 @@ package struct UserFileService: Sendable {
             base: chunks, limit: Self.maximumBytes,
             excess: RegistryError(.tooLarge, "A build file can have \(Self.maximumBytes) bytes at most."))
         do {
-            try await platform.objects.put(capped, as: key) { hash.add($0) }
+            try await store.put(capped, as: key) { hash.add($0) }
         } catch let error as ObjectStorageError {
-            try await platform.objects.discard(UploadKey(key))
+            try await store.discard(UploadKey(key))
             throw Self.translate(error)
         } catch {
-            try await platform.objects.discard(UploadKey(key))
+            try await store.discard(UploadKey(key))
             throw error
         }
         let now = platform.clock.now
@@ -90,7 +91,7 @@ package struct UserFileService: Sendable {
                 uuid, objectKey: key.text, checksum: checksum, sizeBytes: size, at: now, in: $0)
         }
         guard isFirst else {
-            try await platform.objects.delete(key)
+            try await store.delete(key)
             throw Self.isStored
         }
     }
@@ -100,7 +101,8 @@ package struct UserFileService: Sendable {
         try check(signature, .read, uuid)
         guard let file = try await platform.database.read({ try UserFileStore.find(uuid, in: $0) }),
             file.checksum != nil,
-            let content = try await platform.objects.content(of: ObjectKey(stored: file.objectKey))
+            let content = try await platform.locations.store(at: file.location)?
+                .content(of: ObjectKey(stored: file.objectKey))
         else { throw RegistryError(.notFound, "Not Found") }
         return Stored(mimeType: file.mimeType, content: content)
     }

@@ -8,6 +8,8 @@ package struct UserFile: Sendable, Hashable {
     /// The repository whose build used it first, and the only one whose builds may.
     package let repositoryID: Int64?
     package let mimeType: String
+    /// Where the object is.
+    package let location: String
     package let objectKey: String
     /// In lower-case hexadecimal SHA-256; nil until the bytes are there.
     package let checksum: String?
@@ -17,25 +19,26 @@ package struct UserFile: Sendable, Hashable {
 
 /// All SQL on `user_file`.
 package enum UserFileStore {
-    package static func insert(_ file: UserFile, location: String, in transaction: any Transaction) throws {
+    package static func insert(_ file: UserFile, in transaction: any Transaction) throws {
         try transaction.run(
             """
             INSERT INTO user_file (uuid, account_id, mime_type, location, object_key, created_ms)
-            VALUES (\(file.uuid), \(file.accountID), \(file.mimeType), \(location), \(file.objectKey), \(file.createdAt))
+            VALUES (\(file.uuid), \(file.accountID), \(file.mimeType), \(file.location), \(file.objectKey), \(file.createdAt))
             """)
     }
 
     package static func find(_ uuid: String, in transaction: any Transaction) throws -> UserFile? {
         try transaction.row(
             """
-            SELECT uuid, account_id, repository_id, mime_type, object_key, checksum, size_bytes, created_ms
+            SELECT uuid, account_id, repository_id, mime_type, location, object_key, checksum, size_bytes, created_ms
             FROM user_file WHERE uuid = \(uuid)
             """
         ).map {
             UserFile(
                 uuid: try $0.text("uuid"), accountID: try $0.integer("account_id"),
                 repositoryID: try $0.integerIfAny("repository_id"), mimeType: try $0.text("mime_type"),
-                objectKey: try $0.text("object_key"), checksum: try $0.textIfAny("checksum"),
+                location: try $0.text("location"), objectKey: try $0.text("object_key"),
+                checksum: try $0.textIfAny("checksum"),
                 sizeBytes: try $0.integerIfAny("size_bytes"), createdAt: try $0.date("created_ms"))
         }
     }

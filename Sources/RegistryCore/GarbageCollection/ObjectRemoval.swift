@@ -61,12 +61,12 @@ struct ObjectRemoval: Sendable {
     }
 
     private func remove(_ garbage: GarbageStore.Garbage) async throws {
-        guard garbage.location == platform.objects.location else {
+        guard let store = platform.locations.store(at: garbage.location) else {
             throw ObjectStorageError(.failed, "The location \(garbage.location) is not configured.")
         }
         let key = try ObjectKey(stored: garbage.objectKey)
         // The upload first: what is under way can't become the object behind our back.
-        if garbage.hasUpload { try await platform.objects.discard(UploadKey(key)) }
-        try await platform.objects.delete(key)
+        if garbage.hasUpload { try await store.discard(UploadKey(key)) }
+        try await store.delete(key)
     }
 }

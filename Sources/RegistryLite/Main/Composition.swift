@@ -31,12 +31,12 @@ struct Composition: Sendable {
         for warning in settings.configuration.warnings { logger.warning("configuration: \(warning)") }
         site = settings.site
         // First of all: a folder with somebody else's files stops the program before anything is changed.
-        let objects = try await settings.openObjects()
+        let locations = try await settings.openLocations(logger: logger)
         let database = try settings.openDatabase(logger: logger)
         try await Self.migrator.migrate(database)
         let secrets = try InstanceSecrets.loadOrCreate(for: settings.configuration, randomness: .system)
         let platform = Platform(
-            database: database, objects: objects,
+            database: database, locations: locations,
             cipher: FieldCipher(secret: secrets.databaseSecretKey, randomness: .system),
             passwords: PasswordHasher(randomness: .system), secretKey: secrets.secretKey, logger: logger)
         pages = PageTokens(

@@ -93,6 +93,7 @@ struct Settings: Sendable {
             publicCatalog: configuration.features.publicCatalog, sparseIndexes: configuration.features.sparseIndex,
             superusers: configuration.security.superusers,
             readersMayReadLogs: configuration.features.readerBuildLogs, tags: TagSettings(configuration),
+            proxiesStorage: configuration.features.proxyStorage,
             userAddresses: .publicOnly(except: configuration.security.allowedPrivateNetworks))
         site.credentials = credentialRules
         site.registryTokens = registryTokenRule
@@ -125,17 +126,6 @@ struct Settings: Sendable {
         rule.createsNamespaces = configuration.registry.createsNamespacesOnPush
         rule.isReadOnly = configuration.server.state == .readonly
         return rule
-    }
-
-    /// The location that blobs are written to. Errors: ``Failure`` for a kind that this program can't write to.
-    func openObjects() async throws -> any ObjectStore {
-        let preferred = configuration.storage.preferred
-        switch preferred.engine {
-        case .local(let path): return try await LocalDiskStore.open(path, location: preferred.name)
-        case .s3:
-            throw Failure(
-                "The storage location \(preferred.name) is a bucket: only folders are served.", .configuration)
-        }
     }
 
     /// Makes every logger of the program write in the asked format at the level of LOGGING_LEVEL, and answers the

@@ -44,6 +44,12 @@ enum BlobRoutes {
             headers[.contentType] = nil
             return Response(status: .rangeNotSatisfiable, headers: headers)
         }
+        if request.method == .get, !range.isEmpty, let address = try await reader.directAddress(of: content) {
+            // The address is a secret for a while: nobody may keep this answer. The client sends its Range there.
+            return Response(
+                status: .temporaryRedirect,
+                headers: [.location: address, .cacheControl: "private, no-store", .dockerContentDigest: digest.text])
+        }
         return Response(
             status: status, headers: headers,
             body: ObjectBody.body(of: content, range: range, channel: request.context.channel))

@@ -107,8 +107,8 @@ import Testing
             try await database.write { transaction in
                 try UserFileStore.insert(
                     UserFile(
-                        uuid: uuid, accountID: account, repositoryID: nil, mimeType: "text/plain", objectKey: uuid,
-                        checksum: nil, sizeBytes: nil, createdAt: now), location: "local_us", in: transaction)
+                        uuid: uuid, accountID: account, repositoryID: nil, mimeType: "text/plain", location: "local_us",
+                        objectKey: uuid, checksum: nil, sizeBytes: nil, createdAt: now), in: transaction)
                 if uuid != "unstored" {
                     _ = try UserFileStore.stored(
                         uuid, objectKey: uuid, checksum: "abcdef0123", sizeBytes: 3, at: now, in: transaction)

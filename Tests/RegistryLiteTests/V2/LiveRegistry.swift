@@ -27,17 +27,26 @@ final class LiveRegistry: Sendable {
         let cipher = FieldCipher(secret: "secret of the test database", randomness: .system)
         let passwords = PasswordHasher(cost: 4, randomness: .system)
 
-        init(_ engine: TestDatabase.Engine) async throws {
+        /// Where blobs are; nil for the folder.
+        let bucket: S3Settings?
+
+        init(_ engine: TestDatabase.Engine, bucket: S3Settings? = nil) async throws {
+            self.bucket = bucket
             database = try await engine.make()
             folder = try TemporaryFolder()
             try await Migrator(product: "test", migrations: Schema.migrations).migrate(database)
         }
 
         func platform(_ database: TestDatabase? = nil) async throws -> Platform {
-            Platform(
-                database: database ?? self.database,
-                objects: try await LocalDiskStore.open(folder.path("storage"), location: "default"), cipher: cipher,
-                passwords: passwords, logger: Logger(label: "test"))
+            let objects: any ObjectStore
+            if let bucket {
+                objects = try await S3Store.open(bucket, location: "bucket", logger: Logger(label: "test"))
+            } else {
+                objects = try await LocalDiskStore.open(folder.path("storage"), location: "default")
+            }
+            return Platform(
+                database: database ?? self.database, objects: objects, cipher: cipher, passwords: passwords,
+                logger: Logger(label: "test"))
         }
     }
 
@@ -60,14 +69,15 @@ final class LiveRegistry: Sendable {
     ///   - limits: what a connection may cost.
     static func start(
         _ engine: TestDatabase.Engine = .sqlite, on data: Data? = nil, certificates: TestCertificates? = nil,
-        limits: ConnectionLimits = .init()
+        limits: ConnectionLimits = .init(), proxiesStorage: Bool = false
     ) async throws -> LiveRegistry {
         let isNew = data == nil
         let data = if let data { data } else { try await Data(engine) }
         // Another test may take the port that was free a moment ago.
         for _ in 0..<10 {
             if let registry = try await start(
-                on: data, isNew: isNew, port: FreePort.find(), certificates: certificates, limits: limits)
+                on: data, isNew: isNew, port: FreePort.find(), certificates: certificates, limits: limits,
+                proxiesStorage: proxiesStorage)
             {
                 return registry
             }
@@ -78,13 +88,14 @@ final class LiveRegistry: Sendable {
     struct NoPort: Error {}
 
     private static func start(
-        on data: Data, isNew: Bool, port: Int, certificates: TestCertificates?, limits: ConnectionLimits
+        on data: Data, isNew: Bool, port: Int, certificates: TestCertificates?, limits: ConnectionLimits,
+        proxiesStorage: Bool
     ) async throws -> LiveRegistry? {
         let host = "127.0.0.1:\(port)"
         let services = Registry(
             platform: try await data.platform(isNew ? nil : try data.database.another()),
-            site: SiteSettings(hostname: host, library: try Username("library")))
-        if isNew, try await services.accounts.isEmpty() {
+            site: SiteSettings(hostname: host, library: try Username("library"), proxiesStorage: proxiesStorage))
+        if try await services.accounts.isEmpty() {
             for name in ["owner", "other"] {
                 _ = try await services.accounts.create(
                     .init(username: name, password: password, email: "\(name)@example.com"),

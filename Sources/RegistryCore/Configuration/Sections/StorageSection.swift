@@ -44,7 +44,13 @@ package struct StorageSection: Sendable {
     package let logArchivePath: String
 
     /// The location that new blobs are written to.
-    package var preferred: Location { locations.first { $0.name == preference.first } ?? locations[0] }
+    package var preferred: Location { inPreference[0] }
+
+    /// Every location: those of the preference first, as it has them, then the others in the order of the file.
+    package var inPreference: [Location] {
+        let named = preference.compactMap { name in locations.first { $0.name == name } }
+        return named + locations.filter { !preference.contains($0.name) }
+    }
 
     /// The folder of the first local location; nil if all are buckets.
     package var localPath: String? {
@@ -112,12 +118,18 @@ extension StorageSection {
             if path == nil { parameters.missing("storage_path", "the folder of the blobs") }
             parameters.finish()
             return path.map { .local(path: $0) }
-        case "S3Storage", "STSS3Storage":
+        case "S3Storage":
             return bucket(
                 parameters, keys: ("s3_bucket", "s3_access_key", "s3_secret_key"), hostKey: "host", isAWS: true)
         case "RadosGWStorage", "RHOCSStorage", "IBMCloudStorage":
             return bucket(
                 parameters, keys: ("bucket_name", "access_key", "secret_key"), hostKey: "hostname", isAWS: false)
+        case "CloudFrontedS3Storage", "CloudFlareStorage":
+            section.problem(
+                key,
+                "\(kind) is not supported: write S3Storage with the same bucket, and clients fetch blobs from the bucket itself."
+            )
+            return nil
         default:
             let known = ["LocalStorage", "S3Storage", "RadosGWStorage", "RHOCSStorage", "IBMCloudStorage"]
             let hint = Spelling.suggestion(for: kind, among: known).map { "; did you mean \($0)?" } ?? ""
