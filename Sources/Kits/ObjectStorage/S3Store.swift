@@ -179,6 +179,8 @@ extension S3Store {
 
     private func complete(_ upload: UploadKey, _ state: S3UploadState) async throws {
         let key = name(of: upload.object)
+        // No other upload has this name: what is there was completed before.
+        if try await client.head(key)?.sizeBytes == state.offset { return }
         guard let id = state.multipart else { throw ObjectStorageError(.failed, "The upload \(upload) has no id.") }
         do {
             var etags = state.etags

@@ -17,9 +17,15 @@ import Testing
         }
         private let state: Mutex<State>
         private let isOutdated: Bool
+        private let isClosed: Bool
         private let saw: (@Sendable () -> Void)?
 
-        init(_ mark: UploadMark = .start, isOutdated: Bool = false, saw: (@Sendable () -> Void)? = nil) {
+        /// - Parameter isClosed: nothing can be written down any more.
+        init(
+            _ mark: UploadMark = .start, isOutdated: Bool = false, isClosed: Bool = false,
+            saw: (@Sendable () -> Void)? = nil
+        ) {
+            self.isClosed = isClosed
             state = Mutex(State(mark: mark))
             self.isOutdated = isOutdated
             self.saw = saw
@@ -33,7 +39,10 @@ import Testing
             state.withLock { $0.bytes += piece }
             saw?()
         }
-        func acknowledge(_ mark: UploadMark, after failure: (any Error)?) { state.withLock { $0.mark = mark } }
+        func acknowledge(_ mark: UploadMark, after failure: (any Error)?) throws {
+            if isClosed { throw Outdated() }
+            state.withLock { $0.mark = mark }
+        }
     }
 
     struct Broken: Error {}
@@ -84,7 +93,10 @@ import Testing
         let book = Book()
         try await place.store.append(Self.stream([Self.pattern(10)]), to: upload, at: .start, for: book)
         // Stored, and never written down.
-        try await place.store.append(Self.stream([Self.pattern(1000)]), to: upload, at: book.mark, for: Book())
+        await #expect(throws: Book.Outdated.self) {
+            try await place.store.append(
+                Self.stream([Self.pattern(1000)]), to: upload, at: book.mark, for: Book(isClosed: true))
+        }
         try await place.store.append(Self.stream([[1, 2, 3]]), to: upload, at: book.mark, for: book)
         try await place.store.commit(upload, at: book.mark)
         #expect(try await Place.bytes(of: place.store.content(of: key)) == Self.pattern(10) + [1, 2, 3])
@@ -95,7 +107,10 @@ import Testing
         let place = try await Place(kind)
         let book = Book()
         try await place.store.append(Self.stream([Self.pattern(400)]), to: upload, at: .start, for: book)
-        try await place.store.append(Self.stream([Self.pattern(1000)]), to: upload, at: book.mark, for: Book())
+        await #expect(throws: Book.Outdated.self) {
+            try await place.store.append(
+                Self.stream([Self.pattern(1000)]), to: upload, at: book.mark, for: Book(isClosed: true))
+        }
         try await place.store.commit(upload, at: book.mark)
         #expect(try await Place.bytes(of: place.store.content(of: key)) == Self.pattern(400))
     }
