@@ -50,6 +50,14 @@ package struct CollectionStep: Sendable {
         }
     }
 
+    /// How far a pass looks.
+    package enum Scope: Sendable, Hashable {
+        /// At what is known to be due: the work of a timer.
+        case whatIsDue
+        /// At every manifest, link and blob: for what an older version left, and for somebody who wants to be sure.
+        case everything
+    }
+
     /// Rows of one transaction: few, so that a push that waits behind it waits a millisecond, and because PostgreSQL
     /// watches a whole table once a transaction has read more of it.
     static let chunk = 32
@@ -75,10 +83,10 @@ package struct CollectionStep: Sendable {
     ///
     /// Errors: `CancellationError` between two chunks.
     @discardableResult
-    package func run() async throws -> Counts? {
+    package func run(_ scope: Scope = .whatIsDue) async throws -> Counts? {
         guard let lease = try await StepLease.take("garbage collection", on: platform) else { return nil }
         let started = platform.clock.now
-        let pass = Pass(step: self, lease: lease)
+        let pass = Pass(step: self, scope: scope, lease: lease)
         let counts: Counts
         do { counts = try await pass.run() } catch {
             try await lease.release()
@@ -93,13 +101,15 @@ package struct CollectionStep: Sendable {
     /// The pass under way.
     private struct Pass {
         let step: CollectionStep
+        let scope: Scope
         var lease: StepLease
         var counts = Counts()
         private var unremoved = 0
         private var isOver = false
 
-        init(step: CollectionStep, lease: StepLease) {
+        init(step: CollectionStep, scope: Scope, lease: StepLease) {
             self.step = step
+            self.scope = scope
             self.lease = lease
         }
 
@@ -107,6 +117,7 @@ package struct CollectionStep: Sendable {
 
         consuming func run() async throws -> Counts {
             try await removeObjects()
+            if scope == .everything { try await lookAtEverything() }
             try await purgeHiddenTags()
             try await purgeTags()
             try await collectManifests()
@@ -120,6 +131,32 @@ package struct CollectionStep: Sendable {
             try Task.checkCancellation()
             try await step.between()
             if let kept = try await lease.kept() { lease = kept } else { isOver = true }
+        }
+
+        private mutating func lookAtEverything() async throws {
+            try await eachPage { last, transaction in
+                try GarbageStore.doubtUntagged(after: last, limit: CollectionStep.chunk, in: transaction)
+            }
+            try await eachPage { last, transaction in
+                try GarbageStore.doubtLinks(ofRepositoryAfter: last, in: transaction)
+            }
+            let now = platform.clock.now
+            try await eachPage { last, transaction in
+                let ids = try GarbageStore.unlinkedBlobs(after: last, limit: CollectionStep.chunk, in: transaction)
+                _ = try GarbageStore.free(blobs: ids, at: now, in: transaction)
+                return ids.last
+            }
+        }
+
+        /// Goes through rows in the order of their numbers; `body` answers the last one of its page, nil at the end.
+        private mutating func eachPage(
+            _ body: @escaping @Sendable (_ last: Int64, any Transaction) throws -> Int64?
+        ) async throws {
+            var last: Int64? = 0
+            while let start = last, !isOver {
+                last = try await platform.database.write { try body(start, $0) }
+                try await breathe()
+            }
         }
 
         private mutating func purgeHiddenTags() async throws {

@@ -31,6 +31,22 @@ extension GarbageStore {
         }
     }
 
+    /// Makes those links of the next repository due that no manifest uses although they look held; answers the repository.
+    static func doubtLinks(ofRepositoryAfter last: Int64, in transaction: any Transaction) throws -> Int64? {
+        guard
+            let id = try transaction.number(
+                "SELECT repository_id FROM repository_blob WHERE repository_id > \(last) ORDER BY repository_id LIMIT 1"
+            )
+        else { return nil }
+        try transaction.run(
+            """
+            UPDATE repository_blob SET pinned_until_ms = 1 WHERE repository_id = \(id) AND pinned_until_ms = 0
+                AND NOT EXISTS (SELECT 1 FROM manifest_blob AS used
+                    WHERE used.blob_id = repository_blob.blob_id AND used.repository_id = repository_blob.repository_id)
+            """)
+        return id
+    }
+
     /// Says that a manifest holds these links: nobody need look at them until it goes.
     static func settle(_ links: [BlobLink], in transaction: any Transaction) throws {
         for (repositoryID, links) in Dictionary(grouping: links, by: \.repositoryID) {

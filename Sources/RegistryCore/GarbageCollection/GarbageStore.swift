@@ -63,6 +63,14 @@ package enum GarbageStore {
         }
     }
 
+    /// Makes the next manifests that no tag row points at candidates; answers the last that it looked at.
+    static func doubtUntagged(after last: Int64, limit: Int, in transaction: any Transaction) throws -> Int64? {
+        let ids = try transaction.rows("SELECT id FROM manifest WHERE id > \(last) ORDER BY id LIMIT \(limit)")
+            .map { try $0.integer("id") }
+        try doubt(Array(Set(ids).subtracting(tagged(ids, in: transaction))), in: transaction)
+        return ids.last
+    }
+
     /// The first candidates, subjects before their referrers where the order of pushes allows.
     static func candidates(limit: Int, in transaction: any Transaction) throws -> [Int64] {
         try transaction.rows("SELECT manifest_id FROM manifest_candidate ORDER BY manifest_id LIMIT \(limit)")

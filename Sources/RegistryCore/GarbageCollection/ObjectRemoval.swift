@@ -70,3 +70,11 @@ struct ObjectRemoval: Sendable {
         try await store.delete(key)
     }
 }
+
+extension Platform {
+    /// The location of that name; nil when the configuration does not name it.
+    func objects(at location: String) -> (any ObjectStore)? { location == objects.location ? objects : nil }
+
+    /// Every location that the configuration names.
+    var allObjects: [any ObjectStore] { [objects] }
+}

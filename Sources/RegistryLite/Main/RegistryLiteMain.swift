@@ -6,6 +6,7 @@ struct RegistryLiteMain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "RegistryLite", abstract: "A container registry that builds images.",
         subcommands: [
-            ServeCommand.self, MigrateCommand.self, CheckConfigCommand.self, CollectCommand.self, UserCommand.self,
+            ServeCommand.self, MigrateCommand.self, CheckConfigCommand.self, CollectCommand.self, FsckCommand.self,
+            UserCommand.self,
         ])
 }
