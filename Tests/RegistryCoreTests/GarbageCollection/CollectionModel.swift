@@ -120,29 +120,30 @@ struct CollectionModel {
 
     mutating func end(_ tag: String, in name: String, at now: Date) {
         guard let digest = tagged(tag, in: name) else { return }
-        for index in repositories[name]?.rows.indices ?? 0..<0
-        where repositories[name]?.rows[index].name == tag && repositories[name]?.rows[index].end == nil {
-            repositories[name]?.rows[index].end = now
-        }
+        endRows(of: name, at: now) { $0.name == tag && $0.end == nil }
         // It may have gone before somebody else, whose call we heard of first, stored it again: with all that it held.
         if window(of: name) == 0 { suspect(closure(of: [digest], in: name), in: name) }
     }
 
     /// Ends every row that points at a manifest and is alive.
     mutating func end(pointingAt digest: Digest, in name: String, at now: Date) {
-        for index in repositories[name]?.rows.indices ?? 0..<0
-        where repositories[name]?.rows[index].digest == digest
-            && (repositories[name]?.rows[index].end ?? .distantFuture) > now
-        {
-            repositories[name]?.rows[index].end = now
-        }
+        endRows(of: name, at: now) { $0.digest == digest && ($0.end ?? .distantFuture) > now }
         repositories[name]?.detached.insert(digest)
         doubt(name, at: now)
     }
 
+    private mutating func endRows(of name: String, at now: Date, where isMeant: (Row) -> Bool) {
+        repositories[name]?.rows = (repositories[name]?.rows ?? []).map { row in
+            var row = row
+            if isMeant(row) { row.end = now }
+            return row
+        }
+    }
+
     /// What nothing reaches may be gone from now on.
     mutating func doubt(_ name: String, at now: Date) {
-        suspect((repositories[name]?.present ?? []).subtracting(reachable(name, at: now)), in: name)
+        let reached = reachable(name, at: now)
+        suspect((repositories[name]?.present ?? []).subtracting(reached), in: name)
     }
 
     private mutating func suspect(_ lost: Set<Digest>, in name: String) {
@@ -152,13 +153,13 @@ struct CollectionModel {
 
     /// A pass was made while nobody did anything: what is there is known, and what is over is forgotten.
     mutating func settle(_ name: String, manifests: Set<Digest>, links: Set<String>, at now: Date) {
-        repositories[name]?.rows = rowsKept(name, at: now)
+        let rows = rowsKept(name, at: now)
+        repositories[name]?.rows = rows
         repositories[name]?.present = manifests
         repositories[name]?.maybe = []
         repositories[name]?.detached.formIntersection(manifests)
-        for blob in repositories[name]?.pins.keys.filter({ !links.contains($0) }) ?? [] {
-            repositories[name]?.pins[blob] = nil
-        }
+        let pins = (repositories[name]?.pins ?? [:]).filter { links.contains($0.key) }
+        repositories[name]?.pins = pins
     }
 }
 

@@ -2,6 +2,9 @@ import Domain
 import Foundation
 import NIOCore
 import OCI
+import SQL
+import Synchronization
+import TestSupport
 import Testing
 
 @testable import RegistryCore

@@ -126,7 +126,8 @@ final class CollectionModelRun: Sendable {
             for row in try transaction.rows("SELECT repository_id, digest, body FROM manifest") {
                 guard let name = names[try row.integer("repository_id")] else { continue }
                 let digest = try Digest(try row.text("digest"))
-                #expect(Digest(of: try row.bytes("body")) == digest)
+                let body = try row.bytes("body")
+                #expect(Digest(of: body) == digest)
                 stored.manifests[name, default: []].insert(digest)
             }
             let texts = Dictionary(uniqueKeysWithValues: Self.blobs.map { (Depot.digest($0).text, $0) })

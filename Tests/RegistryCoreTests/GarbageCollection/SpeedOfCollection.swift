@@ -1,5 +1,7 @@
+import Domain
 import Foundation
 import Logging
+import OCI
 import ObjectStorage
 import SQL
 import TestSupport
