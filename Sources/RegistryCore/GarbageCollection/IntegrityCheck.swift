@@ -197,7 +197,8 @@ package struct IntegrityCheck: Sendable {
             }
             guard let end = files.last else { return }
             for file in files {
-                let content = try await platform.locations.store(at: file.location)?.content(of: ObjectKey(stored: file.key))
+                let content = try await platform.locations.store(at: file.location)?.content(
+                    of: ObjectKey(stored: file.key))
                 guard content == nil else { continue }
                 let still = try await platform.database.read { try UserFileStore.find(file.uuid, in: $0) }
                 guard still?.objectKey == file.key else { continue }

@@ -133,11 +133,12 @@ struct CollectionModel {
     }
 
     private mutating func endRows(of name: String, at now: Date, where isMeant: (Row) -> Bool) {
-        repositories[name]?.rows = (repositories[name]?.rows ?? []).map { row in
+        let rows = (repositories[name]?.rows ?? []).map { row in
             var row = row
             if isMeant(row) { row.end = now }
             return row
         }
+        repositories[name]?.rows = rows
     }
 
     /// What nothing reaches may be gone from now on.

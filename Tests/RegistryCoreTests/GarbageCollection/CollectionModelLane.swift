@@ -217,9 +217,7 @@ struct CollectionModelLane: Sendable {
         let mustBeThere = run.model.withLock { [name] in
             $0.isGuaranteed(digest, in: repository, at: now, lane: name)
         }
-        let (subject, repositoryID) = (
-            run.model.withLock { $0.contents[digest]?.subject }, try await run.proof(repository).repository.id
-        )
+        let repositoryID = try await run.proof(repository).repository.id
         // As TagService does it: the manifest's row and the tag's row in one transaction.
         let isRestored = try await run.depot.core.database.write { transaction in
             guard let manifest = try ManifestStore.find(digest, inRepository: repositoryID, in: transaction) else {
@@ -230,7 +228,7 @@ struct CollectionModelLane: Sendable {
                 SELECT manifest_id FROM tag
                 WHERE repository_id = \(repositoryID) AND name = \(tag) AND lifetime_end_ms IS NULL
                 """)
-            try ManifestStore.revive(manifest.id, subject: subject, inRepository: repositoryID, in: transaction)
+            try ManifestStore.revive(manifest.id, inRepository: repositoryID, in: transaction)
             guard old != manifest.id else { return true }
             try transaction.run(
                 """
