@@ -38,7 +38,12 @@ final class BlobUploadLedger: UploadLedger {
         let written = try await platform.database.read { [uuid = upload.uuid] in
             try BlobUploadStore.mark(of: uuid, in: $0)
         }
-        guard written == upload.mark else { throw BlobUploadService.busy }
+        guard written == upload.mark else { throw refusal(of: written) }
+    }
+
+    /// Whether somebody else wrote meanwhile, or ended the upload.
+    private func refusal(of written: UploadMark?) -> RegistryError {
+        written == nil ? BlobUploadService.unknown(upload.uuid) : BlobUploadService.busy
     }
 
     func observe(_ bytes: UnsafeRawBufferPointer) { state.withLock { $0.hasher.update(bytes) } }
@@ -54,10 +59,13 @@ final class BlobUploadLedger: UploadLedger {
             return (state.hasher.saved, moved)
         }
         let now = platform.clock.now
-        let isOurs = try await platform.database.write { [upload] in
-            try BlobUploadStore.advance(upload, to: mark, hash: hash, at: now, in: $0)
+        let (isOurs, written) = try await platform.database.write { [upload] transaction in
+            (
+                try BlobUploadStore.advance(upload, to: mark, hash: hash, at: now, in: transaction),
+                try BlobUploadStore.mark(of: upload.uuid, in: transaction)
+            )
         }
-        guard isOurs else { throw BlobUploadService.busy }
+        guard isOurs else { throw refusal(of: written) }
         state.withLock { $0.progress = moved }
     }
 }

@@ -292,7 +292,7 @@ package struct BlobUploadService: Sendable {
     private static let tooLarge = RegistryError(.tooLarge, "The blob is larger than this registry accepts.")
     static let busy = RegistryError(.conflict, "Another request is writing this upload.")
 
-    private static func unknown(_ uuid: String) -> RegistryError {
+    static func unknown(_ uuid: String) -> RegistryError {
         RegistryError(.blobUploadUnknown, "There is no such upload here.", details: ["uuid": uuid])
     }
 

@@ -53,8 +53,10 @@ package struct IntegrityCheck: Sendable {
     /// Looks at everything, and reports each finding as it comes.
     package func run(report: @Sendable (IntegrityFinding) -> Void) async throws -> Summary {
         var summary = Summary()
+        // Apart from the summary, which the checks hold while they tell.
+        var told = 0
         func tell(_ findings: [IntegrityFinding]) {
-            summary.findings += findings.count
+            told += findings.count
             findings.forEach(report)
         }
         try await checkBlobs(&summary, tell)
@@ -62,6 +64,7 @@ package struct IntegrityCheck: Sendable {
         try await checkTags(tell)
         try await checkFiles(tell)
         try await checkObjects(&summary, tell)
+        summary.findings = told
         return summary
     }
 

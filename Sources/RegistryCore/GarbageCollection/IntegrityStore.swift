@@ -89,6 +89,8 @@ enum IntegrityStore {
                 """
                 SELECT child.digest FROM manifest_child JOIN manifest AS child ON child.id = manifest_child.child_id
                 WHERE manifest_child.manifest_id = \(id)
+                UNION
+                SELECT digest FROM manifest_awaited WHERE manifest_id = \(id)
                 """
             ).map { try $0.text("digest") })
     }

@@ -68,8 +68,9 @@ package enum ManifestStore {
             VALUES (\(repositoryID), \(digest.text), \(manifest.mediaType.text), \(manifest.bytes),
                 \(config?.digest.text), \(config?.mediaType.text), \(layersSize), \(manifest.subject?.digest.text),
                 \(manifest.artifactType), \(annotations), \(now))
-            RETURNING id
+            ON CONFLICT (repository_id, digest) DO NOTHING RETURNING id
             """)
+        // On PostgreSQL a row that another push committed meanwhile makes this a conflict, and the transaction runs again.
         guard let id else { throw DatabaseError(.statement, "A manifest was not written.") }
         return id
     }

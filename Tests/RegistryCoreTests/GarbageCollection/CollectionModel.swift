@@ -26,6 +26,8 @@ struct CollectionModel {
 
     struct Repository {
         var rows: [Row] = []
+        /// Rows that were over once: a pass may have removed them, even if a longer window keeps them now.
+        var doubtfulRows: [Row] = []
         var pins: [String: Pin] = [:]
         var present: Set<Digest> = []
         var maybe: Set<Digest> = []
@@ -46,7 +48,9 @@ struct CollectionModel {
     func reachable(_ name: String, at now: Date, alsoMaybe: Bool = false) -> Set<Digest> {
         guard let repository = repositories[name] else { return [] }
         let there = alsoMaybe ? repository.present.union(repository.maybe) : repository.present
-        return closure(of: Set(rowsKept(name, at: now).map(\.digest)), in: name, among: there)
+        var rows = rowsKept(name, at: now)
+        if alsoMaybe { rows += doubtfulRowsKept(name, at: now) }
+        return closure(of: Set(rows.map(\.digest)), in: name, among: there)
     }
 
     /// The manifests and all that they hold, among those that are there.
@@ -67,11 +71,15 @@ struct CollectionModel {
         return reached
     }
 
-    func rowsKept(_ name: String, at now: Date) -> [Row] {
+    func rowsKept(_ name: String, at now: Date) -> [Row] { kept(repositories[name]?.rows ?? [], of: name, at: now) }
+
+    func doubtfulRowsKept(_ name: String, at now: Date) -> [Row] {
+        kept(repositories[name]?.doubtfulRows ?? [], of: name, at: now)
+    }
+
+    private func kept(_ rows: [Row], of name: String, at now: Date) -> [Row] {
         let window = window(of: name)
-        return (repositories[name]?.rows ?? []).filter { row in
-            row.end.map { $0 > (row.isHidden ? now : now - window) } ?? true
-        }
+        return rows.filter { row in row.end.map { $0 > (row.isHidden ? now : now - window) } ?? true }
     }
 
     func blobs(of manifests: Set<Digest>) -> Set<String> {
@@ -145,6 +153,10 @@ struct CollectionModel {
     mutating func doubt(_ name: String, at now: Date) {
         let reached = reachable(name, at: now)
         suspect((repositories[name]?.present ?? []).subtracting(reached), in: name)
+        let rows = rowsKept(name, at: now)
+        let over = (repositories[name]?.rows ?? []).filter { !rows.contains($0) }
+        repositories[name]?.rows = rows
+        repositories[name]?.doubtfulRows += over
     }
 
     private mutating func suspect(_ lost: Set<Digest>, in name: String) {
@@ -154,8 +166,9 @@ struct CollectionModel {
 
     /// A pass was made while nobody did anything: what is there is known, and what is over is forgotten.
     mutating func settle(_ name: String, manifests: Set<Digest>, links: Set<String>, at now: Date) {
-        let rows = rowsKept(name, at: now)
+        let (rows, doubtfulRows) = (rowsKept(name, at: now), doubtfulRowsKept(name, at: now))
         repositories[name]?.rows = rows
+        repositories[name]?.doubtfulRows = doubtfulRows
         repositories[name]?.present = manifests
         repositories[name]?.maybe = []
         repositories[name]?.detached.formIntersection(manifests)

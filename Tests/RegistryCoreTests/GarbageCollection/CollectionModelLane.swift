@@ -217,31 +217,11 @@ struct CollectionModelLane: Sendable {
         let mustBeThere = run.model.withLock { [name] in
             $0.isGuaranteed(digest, in: repository, at: now, lane: name)
         }
-        let repositoryID = try await run.proof(repository).repository.id
-        // As TagService does it: the manifest's row and the tag's row in one transaction.
-        let isRestored = try await run.depot.core.database.write { transaction in
-            guard let manifest = try ManifestStore.find(digest, inRepository: repositoryID, in: transaction) else {
-                return false
-            }
-            let old = try transaction.number(
-                """
-                SELECT manifest_id FROM tag
-                WHERE repository_id = \(repositoryID) AND name = \(tag) AND lifetime_end_ms IS NULL
-                """)
-            try ManifestStore.revive(manifest.id, inRepository: repositoryID, in: transaction)
-            guard old != manifest.id else { return true }
-            try transaction.run(
-                """
-                UPDATE tag SET lifetime_end_ms = \(now)
-                WHERE repository_id = \(repositoryID) AND name = \(tag) AND lifetime_end_ms IS NULL
-                """)
-            try transaction.run(
-                """
-                INSERT INTO tag (repository_id, name, manifest_id, lifetime_start_ms, reversion)
-                VALUES (\(repositoryID), \(tag), \(manifest.id), \(now), 1)
-                """)
-            return true
-        }
+        let isRestored: Bool
+        do {
+            try await run.registry.tags.restore(TagName(tag), to: digest, in: run.proof(repository))
+            isRestored = true
+        } catch let error as RegistryError where error.kind == .notFound { isRestored = false }
         if isRestored {
             run.model.withLock { model in
                 model.repositories[repository]?.maybe.remove(digest)
