@@ -27,12 +27,14 @@ package struct SiteSettings: Sendable {
     package var registryTokens = RegistryTokenRule()
     package var serviceKeys = ServiceKeyRule()
     package var pullLog = PullLogRule()
+    /// FEATURE_QUOTA_MANAGEMENT, DEFAULT_SYSTEM_REJECT_QUOTA_BYTES.
+    package var quotas: QuotaSettings
 
     package init(
         hostname: String, library: Username, anonymousAccess: Bool = true, publicCatalog: Bool = false,
         sparseIndexes: Bool = false, superusers: Set<String> = [], readersMayReadLogs: Bool = false,
         tags: TagSettings = TagSettings(), proxiesStorage: Bool = false,
-        userAddresses: AddressPolicy = .publicOnly(except: [])
+        userAddresses: AddressPolicy = .publicOnly(except: []), quotas: QuotaSettings = .off
     ) {
         self.hostname = hostname
         self.library = library
@@ -44,6 +46,7 @@ package struct SiteSettings: Sendable {
         self.tags = tags
         self.proxiesStorage = proxiesStorage
         self.userAddresses = userAddresses
+        self.quotas = quotas
     }
 }
 
@@ -69,6 +72,8 @@ package struct Registry: Sendable {
     package let registryTokens: RegistryTokenService
     package let refreshTokens: RefreshTokens
     package let registryTokenVerifier: RegistryTokenVerifier
+    package let quotaMeter: QuotaMeter
+    package let quotas: QuotaService
     package let blobs: BlobReader
     package let blobUploads: BlobUploadService
     package let blobRemoval: BlobRemovalService
@@ -112,11 +117,14 @@ package struct Registry: Sendable {
         registryTokenVerifier = RegistryTokenVerifier(
             platform: platform, keys: serviceKeys, hostname: site.hostname, library: site.library,
             rule: site.registryTokens)
+        quotaMeter = QuotaMeter(platform: platform, settings: site.quotas)
+        quotas = QuotaService(platform: platform, meter: quotaMeter)
         blobs = BlobReader(platform: platform, proxiesStorage: site.proxiesStorage)
-        blobUploads = BlobUploadService(platform: platform, access: access)
+        blobUploads = BlobUploadService(platform: platform, access: access, quotas: quotaMeter)
         blobRemoval = BlobRemovalService(platform: platform)
         manifests = ManifestService(
-            platform: platform, untaggedLifetime: site.tags.untaggedSeconds, sparseIndexes: site.sparseIndexes)
+            platform: platform, quotas: quotaMeter, untaggedLifetime: site.tags.untaggedSeconds,
+            sparseIndexes: site.sparseIndexes)
         referrers = ReferrersService(platform: platform)
         catalog = CatalogService(platform: platform, access: access, showsPublic: site.publicCatalog)
         tags = TagService(platform: platform, settings: site.tags)

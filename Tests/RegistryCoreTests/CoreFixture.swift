@@ -21,7 +21,7 @@ final class CoreFixture: Sendable {
     /// - Parameter change: what differs from the defaults of the configuration.
     init(
         _ engine: TestDatabase.Engine = .sqlite, anonymousAccess: Bool = true,
-        passwords: PasswordHasher = PasswordHasher(cost: 4, randomness: .system),
+        passwords: PasswordHasher = PasswordHasher(cost: 4, randomness: .system), quotas: QuotaSettings = .off,
         change: (inout SiteSettings) throws -> Void = { _ in }
     ) async throws {
         let database = try await engine.make()
@@ -37,7 +37,8 @@ final class CoreFixture: Sendable {
             clock: WallClock(now: { time.date }, sleep: { try await WallClock.system.sleep(for: $0) }),
             logger: Logger(label: "test"))
         var site = SiteSettings(
-            hostname: Self.hostname, library: try Username("library"), anonymousAccess: anonymousAccess)
+            hostname: Self.hostname, library: try Username("library"), anonymousAccess: anonymousAccess,
+            quotas: quotas)
         try change(&site)
         registry = Registry(platform: platform, site: site)
     }

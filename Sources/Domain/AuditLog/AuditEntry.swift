@@ -66,5 +66,12 @@ package struct AuditKind: Sendable, Hashable {
     package static let deleteRepository = Self("delete_repo")
     package static let setRepositoryDescription = Self("set_repo_description")
     package static let changeRepositoryPermission = Self("change_repo_permission")
+    package static let createQuota = Self("org_create_quota")
+    package static let changeQuota = Self("org_change_quota")
+    package static let deleteQuota = Self("org_delete_quota")
+    package static let createQuotaLimit = Self("org_create_quota_limit")
+    package static let changeQuotaLimit = Self("org_change_quota_limit")
+    package static let deleteQuotaLimit = Self("org_delete_quota_limit")
+    package static let quotaWarning = Self("quota_warning")
     package static let deleteRepositoryPermission = Self("delete_repo_permission")
 }

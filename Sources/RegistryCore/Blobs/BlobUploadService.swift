@@ -29,10 +29,12 @@ package struct BlobUploadService: Sendable {
 
     private let platform: Platform
     private let accessControl: AccessControl
+    private let quotas: QuotaMeter
 
-    package init(platform: Platform, access: AccessControl) {
+    package init(platform: Platform, access: AccessControl, quotas: QuotaMeter) {
         self.platform = platform
         self.accessControl = access
+        self.quotas = quotas
     }
 
     /// Begins an upload. Errors: `.throttled`, and those of a push.
@@ -47,14 +49,19 @@ package struct BlobUploadService: Sendable {
             uuid: uuid, repositoryID: access.repository.id, mark: .start, algorithm: algorithm,
             hasher: DigestHasher(algorithm), location: platform.objects.location,
             key: try ObjectKey(area: "blobs", identifier: uuid))
-        try await platform.database.write { transaction in
-            try WriteCheck.push(into: access, in: transaction)
-            guard try BlobUploadStore.count(subject: subject, in: transaction) < Self.maximumUploadsPerSubject else {
-                throw RegistryError(
-                    .throttled, "Too many uploads are under way: finish or cancel some.", details: ["retry_after": "60"]
-                )
+        try await quotas.counting {
+            try await platform.database.write { transaction in
+                try WriteCheck.push(into: access, in: transaction)
+                try quotas.requireRoom(in: access, at: now, transaction)
+                guard try BlobUploadStore.count(subject: subject, in: transaction) < Self.maximumUploadsPerSubject
+                else {
+                    throw RegistryError(
+                        .throttled, "Too many uploads are under way: finish or cancel some.",
+                        details: ["retry_after": "60"]
+                    )
+                }
+                try BlobUploadStore.insert(upload, subject: subject, at: now, in: transaction)
             }
-            try BlobUploadStore.insert(upload, subject: subject, at: now, in: transaction)
         }
         return Status(uuid: uuid, progress: UploadProgress(offset: 0))
     }
@@ -111,24 +118,27 @@ package struct BlobUploadService: Sendable {
     package func mount(
         _ digest: Digest, from source: RepositoryAccess?, in access: RepositoryAccess
     ) async throws -> Blob? {
-        let pinnedUntil = platform.clock.now + Self.pin
-        return try await platform.database.write { transaction in
-            try WriteCheck.push(into: access, in: transaction)
-            let candidates: [Int64]
-            if let source {
-                candidates = [source.repository.id]
-            } else {
-                candidates = try readable(digest, access.caller, transaction)
-            }
-            for repositoryID in candidates {
-                guard let blob = try BlobStore.find(digest, inRepository: repositoryID, in: transaction) else {
-                    continue
+        let now = platform.clock.now
+        return try await quotas.counting {
+            try await platform.database.write { transaction in
+                try WriteCheck.push(into: access, in: transaction)
+                let candidates: [Int64]
+                if let source {
+                    candidates = [source.repository.id]
+                } else {
+                    candidates = try readable(digest, access.caller, transaction)
                 }
-                try BlobStore.link(
-                    blob.id, toRepository: access.repository.id, pinnedUntil: pinnedUntil, in: transaction)
-                return blob
+                for repositoryID in candidates {
+                    guard let blob = try BlobStore.find(digest, inRepository: repositoryID, in: transaction) else {
+                        continue
+                    }
+                    try quotas.add(blob, to: access, at: now, transaction)
+                    try BlobStore.link(
+                        blob.id, toRepository: access.repository.id, pinnedUntil: now + Self.pin, in: transaction)
+                    return blob
+                }
+                return nil
             }
-            return nil
         }
     }
 
@@ -171,12 +181,16 @@ package struct BlobUploadService: Sendable {
         }
         let room = Self.maximumBlobBytes - offset
         guard announced ?? 0 <= room else { throw Self.tooLarge }
+        let quotaRoom = try await quotas.roomBytes(in: access, for: offset + (announced ?? 0)).map { $0 - offset }
+        guard announced ?? 0 <= quotaRoom ?? .max else { throw QuotaMeter.noRoom }
         let ledger = BlobUploadLedger(
             upload, hasher: try await hash(of: upload, by: upload.algorithm), piece: piece, platform: platform)
         try await stored {
-            let excess = piece == nil ? Self.tooLarge : Self.outOfRange(.init(offset: offset))
+            let most = min(room, piece?.count ?? .max)
+            var excess = piece == nil ? Self.tooLarge : Self.outOfRange(.init(offset: offset))
+            if let quotaRoom, quotaRoom < most { excess = QuotaMeter.noRoom }
             try await objects(of: upload).append(
-                CappedChunks(base: chunks, limit: min(room, piece?.count ?? .max), excess: excess),
+                CappedChunks(base: chunks, limit: min(most, quotaRoom ?? most), excess: excess),
                 to: upload.upload, at: upload.mark, for: ledger)
         }
         return Status(uuid: upload.uuid, progress: ledger.progress)
@@ -203,32 +217,49 @@ package struct BlobUploadService: Sendable {
         if let known, try await objects(of: upload).content(of: known.key)?.sizeBytes != known.sizeBytes {
             lost = known
         }
-        let linked: (blob: Blob, isOurs: Bool)? = try await platform.database.write { [lost] transaction in
-            try WriteCheck.push(into: access, in: transaction)
-            guard try BlobUploadStore.delete(upload.uuid, in: transaction) else {
-                // Somebody else ended the upload. Where that was the cleanup, nobody else knows of our object.
-                if try !BlobStore.hasObject(upload.key, atLocation: upload.location, in: transaction) {
-                    try discard(upload, at: now, transaction)
-                }
-                return nil
+        let linked: (blob: Blob, isOurs: Bool)?
+        do {
+            linked = try await quotas.counting {
+                try await platform.database.write { [lost] in try link(upload, digest, lost, in: access, at: now, $0) }
             }
-            let inserted = try BlobStore.insert(
-                digest, sizeBytes: upload.mark.offset, location: upload.location, key: upload.key, at: now,
-                in: transaction)
-            if inserted == nil, let lost { try BlobStore.move(lost, to: upload.key, at: now, in: transaction) }
-            guard let blob = try inserted ?? BlobStore.find(digest, atLocation: upload.location, in: transaction) else {
-                throw RegistryError(.internalError, "The blob \(digest) was not written.")
-            }
-            try BlobStore.link(
-                blob.id, toRepository: access.repository.id, pinnedUntil: now + Self.pin, in: transaction)
-            let isOurs = blob.key == upload.key
-            if !isOurs { try discard(upload, at: now, transaction) }
-            return (blob, isOurs)
+        } catch let error as RegistryError where error.kind == .denied {
+            // A push that is refused leaves nothing behind.
+            try await remove(upload)
+            try await objects(of: upload).delete(upload.key)
+            throw error
         }
         guard let linked else { throw Self.unknown(upload.uuid) }
         // The collector would do it; the space is free sooner.
         if !linked.isOurs { try await objects(of: upload).delete(upload.key) }
         return linked.blob
+    }
+
+    /// Writes the blob's row and its link; nil when somebody else ended the upload.
+    private func link(
+        _ upload: BlobUpload, _ digest: Digest, _ lost: Blob?, in access: RepositoryAccess, at now: Date,
+        _ transaction: any Transaction
+    ) throws -> (blob: Blob, isOurs: Bool)? {
+        try WriteCheck.push(into: access, in: transaction)
+        guard try BlobUploadStore.delete(upload.uuid, in: transaction) else {
+            // Somebody else ended the upload. Where that was the cleanup, nobody else knows of our object.
+            if try !BlobStore.hasObject(upload.key, atLocation: upload.location, in: transaction) {
+                try discard(upload, at: now, transaction)
+            }
+            return nil
+        }
+        let inserted = try BlobStore.insert(
+            digest, sizeBytes: upload.mark.offset, location: upload.location, key: upload.key, at: now,
+            in: transaction)
+        if inserted == nil, let lost { try BlobStore.move(lost, to: upload.key, at: now, in: transaction) }
+        guard let blob = try inserted ?? BlobStore.find(digest, atLocation: upload.location, in: transaction) else {
+            throw RegistryError(.internalError, "The blob \(digest) was not written.")
+        }
+        try quotas.add(blob, to: access, at: now, transaction)
+        try BlobStore.link(
+            blob.id, toRepository: access.repository.id, pinnedUntil: now + Self.pin, in: transaction)
+        let isOurs = blob.key == upload.key
+        if !isOurs { try discard(upload, at: now, transaction) }
+        return (blob, isOurs)
     }
 
     /// From now on no row names what there is of the upload.

@@ -40,6 +40,7 @@ package struct FeatureFlags: Sendable, Hashable {
     package let aggregatedLogs: Bool
     package let userLogAccess: Bool
     package let actionLogRotation: Bool
+    package let quotaManagement: Bool
 }
 
 extension FeatureFlags {
@@ -95,6 +96,7 @@ extension FeatureFlags {
         aggregatedLogs = flag("AGGREGATED_LOG_COUNT_RETRIEVAL", true)
         userLogAccess = flag("USER_LOG_ACCESS", false)
         actionLogRotation = flag("ACTION_LOG_ROTATION", false)
+        quotaManagement = flag("QUOTA_MANAGEMENT", false)
     }
 
     /// On by default as in Quay, but only where a mail can be sent: else nobody could ever confirm an address.

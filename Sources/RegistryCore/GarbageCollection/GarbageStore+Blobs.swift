@@ -67,6 +67,7 @@ extension GarbageStore {
                 WHERE repository_id = \(repositoryID) AND blob_id IN (\(list: links.map(\.blobID)))
                 """)
         }
+        try QuotaUsageStore.released(inRepositories: Array(Set(links.map(\.repositoryID))), in: transaction)
         return try free(blobs: links.map(\.blobID), at: now, in: transaction)
     }
 

@@ -148,6 +148,7 @@ package enum GarbageStore {
                 """
                 DELETE FROM manifest_child WHERE manifest_id IN (\(list: ids)) OR child_id IN (\(list: ids))
                 """)
+            try QuotaUsageStore.released(manifests: ids, in: transaction)
             // Labels, candidates and the use of blobs go with the row.
             try transaction.run("DELETE FROM manifest WHERE id IN (\(list: ids))")
             for (repositoryID, links) in Dictionary(grouping: blobs, by: \.repositoryID) {

@@ -20,6 +20,7 @@ package enum ManifestReference: Sendable, Hashable, CustomStringConvertible {
 /// Stores, answers and deletes manifests, byte for byte.
 package struct ManifestService: Sendable {
     private let platform: Platform
+    private let quotas: QuotaMeter
     private let untaggedLifetime: TimeInterval
     private let sparseIndexes: Bool
     private let labels: ImageLabels
@@ -28,8 +29,11 @@ package struct ManifestService: Sendable {
     /// - Parameter untaggedLifetime: PUSH_TEMP_TAG_EXPIRATION_SEC: how long a manifest that was pushed by digest stays
     ///   without a tag, in seconds.
     /// - Parameter sparseIndexes: FEATURE_SPARSE_INDEX: whether an index may list manifests that the repository doesn't have.
-    package init(platform: Platform, untaggedLifetime: TimeInterval = 3600, sparseIndexes: Bool = false) {
+    package init(
+        platform: Platform, quotas: QuotaMeter, untaggedLifetime: TimeInterval = 3600, sparseIndexes: Bool = false
+    ) {
         self.platform = platform
+        self.quotas = quotas
         self.untaggedLifetime = untaggedLifetime
         self.sparseIndexes = sparseIndexes
         self.labels = ImageLabels(platform: platform)
@@ -65,7 +69,7 @@ package struct ManifestService: Sendable {
         let plan = Plan(
             manifest: manifest, digest: digest, labels: labels, tags: moved,
             hiddenName: "$temp-\(platform.identifiers.uuid())", now: now, ip: ip)
-        return try await platform.database.write { try store(plan, in: access, $0) }
+        return try await quotas.counting { try await platform.database.write { try store(plan, in: access, $0) } }
     }
 
     /// The manifest that a reference names.
@@ -103,6 +107,7 @@ package struct ManifestService: Sendable {
                 try ManifestStore.detach(manifest.id, in: transaction)
                 try GarbageStore.doubt([manifest.id], in: transaction)
             }
+            try QuotaUsageStore.released(inNamespace: repository.namespaceID, in: transaction)
             for name in names {
                 try AuditLogStore.add(
                     access.audit(.deleteTag, at: now, ip: ip, ["tag": name]), in: transaction)
@@ -141,6 +146,9 @@ package struct ManifestService: Sendable {
         try requireMovable(plan.tags, by: access.caller)
         let repository = access.repository
         let known = try ManifestStore.find(plan.digest, inRepository: repository.id, in: transaction)
+        try quotas.add(
+            manifestBytes: known == nil ? plan.manifest.bytes.count : 0, tags: plan.tags, to: access, at: plan.now,
+            ip: plan.ip, transaction)
         let stored = try known ?? insert(plan, into: repository, transaction)
         for tag in plan.tags {
             try TagService.retarget(tag, to: stored, inRepository: repository.id, at: plan.now, transaction)

@@ -7,6 +7,7 @@ enum Features {
         + AppTokenRoutes.routes
         + OrganizationRoutes.routes
         + NamespaceSettingsRoutes.routes
+        + QuotaRoutes.routes
         + RobotRoutes.routes
         + PermissionRoutes.routes
         + RepositoryRoutes.routes

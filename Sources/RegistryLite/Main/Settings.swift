@@ -94,7 +94,10 @@ struct Settings: Sendable {
             superusers: configuration.security.superusers,
             readersMayReadLogs: configuration.features.readerBuildLogs, tags: TagSettings(configuration),
             proxiesStorage: configuration.features.proxyStorage,
-            userAddresses: .publicOnly(except: configuration.security.allowedPrivateNetworks))
+            userAddresses: .publicOnly(except: configuration.security.allowedPrivateNetworks),
+            quotas: QuotaSettings(
+                isOn: configuration.features.quotaManagement,
+                systemRejectBytes: configuration.registry.systemRejectQuotaBytes))
         site.credentials = credentialRules
         site.registryTokens = registryTokenRule
         site.serviceKeys = ServiceKeyRule(service: configuration.server.serviceKeyService)
@@ -156,7 +159,7 @@ struct Settings: Sendable {
             (.userInitialize, flags.userInitialize), (.buildSupport, flags.buildSupport),
             (.superusers, flags.superusers), (.mailing, flags.mailing), (.appTokens, flags.appTokens),
             (.logExport, flags.logExport), (.aggregatedLogs, flags.aggregatedLogs),
-            (.securityScanner, flags.securityScanner),
+            (.securityScanner, flags.securityScanner), (.quotaManagement, flags.quotaManagement),
         ]
         return Set(all.filter(\.1).map(\.0))
     }

@@ -65,6 +65,7 @@ extension HTTPField.Name {
     static let ociFiltersApplied = known("OCI-Filters-Applied")
     static let ociSubject = known("OCI-Subject")
     static let ociTag = known("OCI-Tag")
+    static let warning = known("Warning")
 
     private static func known(_ name: StaticString) -> HTTPField.Name {
         guard let name = HTTPField.Name(name.description) else { preconditionFailure("\(name) is no header name") }

@@ -64,6 +64,9 @@ enum ManifestRoutes {
         if let subject = try Manifest(stored.body, declared: MediaType(stored.mediaType)).subject {
             headers[.ociSubject] = subject.digest.text
         }
+        if let warning = try await request.services.quotaMeter.warning(in: access) {
+            headers[.warning] = "299 - \"\(warning)\""
+        }
         return Response(status: .created, headers: headers)
     }
 

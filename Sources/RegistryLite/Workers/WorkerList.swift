@@ -9,7 +9,12 @@ enum WorkerList {
         let sessions = SessionCleanupStep(platform: services.platform)
         let uploads = UploadCleanupStep(platform: services.platform)
         let collection = CollectionStep(platform: services.platform)
+        let quotas = QuotaCountStep(
+            platform: services.platform, meter: services.quotaMeter, settings: services.site.quotas)
         var workers = [
+            PeriodicWorker(name: "quota count", interval: .seconds(30), clock: clock, logger: logger) {
+                try await quotas.run()
+            },
             PeriodicWorker(name: "session cleanup", interval: .seconds(600), clock: clock, logger: logger) {
                 try await sessions.run()
             },

@@ -17,7 +17,9 @@ import Testing
 
         init(_ engine: TestDatabase.Engine) async throws {
             fixture = try await BuildFixture(engine)
-            manifests = ManifestService(platform: fixture.platform, untaggedLifetime: 3600)
+            manifests = ManifestService(
+                platform: fixture.platform, quotas: QuotaMeter(platform: fixture.platform, settings: .off),
+                untaggedLifetime: 3600)
             tags = TagService(platform: fixture.platform)
         }
 

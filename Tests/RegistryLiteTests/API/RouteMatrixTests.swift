@@ -116,7 +116,7 @@ import WebRequests
         return #"""
             {"name":"fresh","repository":"fresh","namespace":"acme","visibility":"private","description":"d",
              "role":"read","password":"password","username":"somebody","key":"k","value":"v","media_type":null,
-             "tagPattern":"v*","title":"t"}
+             "tagPattern":"v*","title":"t","type":"Warning","threshold_percent":80}
             """#
     }
 

@@ -17,6 +17,8 @@ package struct ImagesSection: Sendable {
     package let garbageCollectionPeriod: Duration
     package let createsPrivateRepositoriesOnPush: Bool
     package let createsNamespacesOnPush: Bool
+    /// DEFAULT_SYSTEM_REJECT_QUOTA_BYTES: the quota of namespaces without their own, in bytes; 0 for none.
+    package let systemRejectQuotaBytes: Int64
 
     /// Source: Quay 3.4, DEFAULT_LABEL_KEY_RESERVED_PREFIXES.
     package static let builtInReservedLabelPrefixes = [
@@ -58,5 +60,7 @@ extension ImagesSection {
         garbageCollectionPeriod = reader.seconds("GARBAGE_COLLECTION_FREQUENCY", default: 30, atLeast: 0.1)
         createsPrivateRepositoriesOnPush = reader.bool("CREATE_PRIVATE_REPO_ON_PUSH", default: true)
         createsNamespacesOnPush = reader.bool("CREATE_NAMESPACE_ON_PUSH", default: false)
+        systemRejectQuotaBytes = Int64(
+            reader.integer("DEFAULT_SYSTEM_REJECT_QUOTA_BYTES", default: 0, in: 0...Int.max))
     }
 }

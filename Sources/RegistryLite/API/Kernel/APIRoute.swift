@@ -94,6 +94,7 @@ enum Feature: String, Sendable, Hashable, CaseIterable {
     case aggregatedLogs = "FEATURE_AGGREGATED_LOG_COUNT_RETRIEVAL"
     case repositoryMirror = "FEATURE_REPO_MIRROR"
     case securityScanner = "FEATURE_SECURITY_SCANNER"
+    case quotaManagement = "FEATURE_QUOTA_MANAGEMENT"
 }
 
 extension APIRoute {
@@ -131,6 +132,19 @@ extension APIRoute {
             access: .organization(right)
         ) { request in
             try await handler(request, request.organizationAccess(right))
+        }
+    }
+
+    /// A route of those who administer the registry: its handler receives the proof that the caller is one of them.
+    static func superuser(
+        _ method: HTTPRequest.Method, _ path: String, _ operationID: String, tag: String, _ summary: String,
+        handler: @escaping @Sendable (APIRequest, SuperuserAccess) async throws -> JSONReply
+    ) -> APIRoute {
+        APIRoute(
+            method: method, path: path, operationID: operationID, tag: tag, summary: summary, access: .superuser,
+            features: [.superusers]
+        ) { request in
+            try await handler(request, request.services.access.superuser(for: request.caller))
         }
     }
 

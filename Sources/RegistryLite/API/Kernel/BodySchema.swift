@@ -42,6 +42,10 @@ struct BodySchema: Sendable {
     let isBodyOptional: Bool
 
     init(_ name: String, isBodyOptional: Bool = false, _ fields: Field...) {
+        self.init(name, isBodyOptional: isBodyOptional, fields: fields)
+    }
+
+    init(_ name: String, isBodyOptional: Bool = false, fields: [Field]) {
         self.name = name
         self.fields = fields
         self.isBodyOptional = isBodyOptional
