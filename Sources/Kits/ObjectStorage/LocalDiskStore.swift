@@ -72,7 +72,13 @@ package struct LocalDiskStore: ObjectStore {
                 }
             }
         } catch { failure = error }
-        try await ledger.acknowledge(UploadMark(offset: stored.withLock { $0 }), after: failure)
+        if let full = failure as? ObjectStorageError, full.kind == .full {
+            // Given back at once: a full disk must not stay full of what was refused.
+            try await NIOThreadPool.singleton.runIfActive { try file.truncate(to: mark.offset) }
+            throw full
+        }
+        try await ledger.acknowledge(
+            UploadMark(offset: stored.withLock { $0 }, state: Machine.boot), after: failure)
         if let failure { throw failure }
     }
 
@@ -105,7 +111,10 @@ package struct LocalDiskStore: ObjectStore {
         let target = path(of: key)
         let folder = "\(root)/\(key.folder)"
         try await NIOThreadPool.singleton.runIfActive {
-            if try LocalFile.size(of: target) == size { return }
+            if try LocalFile.size(of: target) == size {
+                // Perhaps by a request that was killed before it could sync the name.
+                return try Self.synchronize(folder, ofNew: target)
+            }
             let file = size == 0 ? try LocalFile.openForAppending(source) : try LocalFile.openForReading(source)
             try file.lock()
             defer { file.unlock() }
@@ -116,13 +125,27 @@ package struct LocalDiskStore: ObjectStore {
                 throw ObjectStorageError(.tooShort, "The upload \(upload) holds fewer than \(size) bytes.")
             }
             if try file.size() > size { try LocalFile.openForAppending(source).truncate(to: size) }
-            try file.synchronize()
+            do { try file.synchronize() } catch {
+                // The kernel forgets what it could not write, and the next sync would succeed without it.
+                unlink(source)
+                throw error
+            }
             try LocalFile.makeFolder(folder, below: root)
             guard rename(source, target) == 0 else { throw ObjectStorageError.system("Storing \(key)") }
-            // The name must survive a power failure as well as the bytes.
-            try LocalFile.openForReading(folder).synchronize()
+            try Self.synchronize(folder, ofNew: target)
         }
     }
+
+    /// The name must survive a power failure as well as the bytes. Where it may not, the object is none.
+    private static func synchronize(_ folder: String, ofNew target: String) throws {
+        do { try LocalFile.openForReading(folder).synchronize() } catch {
+            unlink(target)
+            throw error
+        }
+    }
+
+    /// What was appended is synced when the upload ends: until then it survives the program, but not the machine.
+    package func isKept(_ mark: UploadMark) -> Bool { mark.offset == 0 || mark.state == Machine.boot }
 
     package func discard(_ upload: UploadKey) async throws { try await remove(path(of: upload)) }
 
@@ -176,5 +199,11 @@ package struct LocalDiskStore: ObjectStore {
         }
         try LocalFile.makeFolder("\(root)/uploads", below: root)
         try LocalFile.openForReading(root).synchronize()
+        // The folder itself may be as new as what is in it, and so may those above it.
+        var folder = root
+        while folder != "/", !folder.isEmpty {
+            folder = LocalFile.parent(of: folder)
+            do { try LocalFile.openForReading(folder.isEmpty ? "/" : folder).synchronize() } catch { break }
+        }
     }
 }

@@ -38,6 +38,10 @@ package protocol ObjectStore: Sendable {
     /// Errors: `.notFound`, `.busy`, `.tooShort`, `.full`, `.unavailable`, `.failed`.
     func commit(_ upload: UploadKey, at mark: UploadMark) async throws
 
+    /// Whether every byte that a mark counts is surely still there; where not, they must be read before they are
+    /// relied on.
+    func isKept(_ mark: UploadMark) -> Bool
+
     /// Forgets an upload; one that does not exist is none. Errors: `.unavailable`, `.failed`.
     func discard(_ upload: UploadKey) async throws
 
@@ -74,6 +78,9 @@ package struct StoredObject: Sendable, Hashable {
 }
 
 extension ObjectStore {
+    /// A location that answers when the bytes are safe keeps them.
+    package func isKept(_ mark: UploadMark) -> Bool { true }
+
     /// Shows every stored object to `body`, page by page in the order of the keys' text. Throws what ``objects(after:limit:)``
     /// or `body` throws.
     package func forEachObject(_ body: (StoredObject) async throws -> Void) async throws {

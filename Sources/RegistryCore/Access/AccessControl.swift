@@ -38,7 +38,7 @@ package struct AccessControl: Sendable {
         _ name: RepositoryName, _ role: RepositoryRole, for caller: Caller, in transaction: any Transaction
     ) throws -> RepositoryAccess {
         guard let repository = try RepositoryStore.find(name, in: transaction) else {
-            throw try missing(name, for: caller, in: transaction)
+            throw try missing(name, role, for: caller, in: transaction)
         }
         guard let held = try self.role(of: caller, in: repository, transaction), held >= role else {
             throw refusal(of: caller)
@@ -97,9 +97,11 @@ package struct AccessControl: Sendable {
     }
 
     /// Somebody who owns the namespace learns that the repository does not exist; everybody else only that they may not.
+    /// A registry token that lacks the role is told so, since the one that has it makes the repository of a first push.
     private func missing(
-        _ name: RepositoryName, for caller: Caller, in transaction: any Transaction
+        _ name: RepositoryName, _ role: RepositoryRole, for caller: Caller, in transaction: any Transaction
     ) throws -> RegistryError {
+        if let cap = caller.grants?.cap(for: name), cap < role { return refusal(of: caller) }
         guard try mayCreate(name, caller, transaction) else { return refusal(of: caller) }
         return RegistryError(.nameUnknown, "The repository \(name) does not exist.", details: ["name": name.text])
     }

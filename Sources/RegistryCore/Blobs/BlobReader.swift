@@ -36,13 +36,23 @@ package struct BlobReader: Sendable {
         guard let blob = found else { throw Self.unknown(digest) }
         // Written at most once in half a pin's time, so that a pull stays a read.
         guard access.role >= .write, (pinnedUntil ?? now) < now + BlobUploadService.pin / 2 else { return blob }
-        return try await platform.database.write { transaction in
+        do { return try await pin(digest, until: now + BlobUploadService.pin, in: repositoryID) } catch let full
+            as DatabaseError
+            where full.kind == .diskFull
+        {
+            // Pulls go on when the disk is full. A pusher who relies on the blob learns it from the manifest, at the worst.
+            return blob
+        }
+    }
+
+    private func pin(_ digest: Digest, until moment: Date, in repositoryID: Int64) async throws -> Blob {
+        try await platform.database.write { transaction in
             // The collector may have come between: then the answer is that it does not exist.
             guard let blob = try BlobStore.find(digest, inRepository: repositoryID, in: transaction) else {
                 throw Self.unknown(digest)
             }
             try BlobStore.link(
-                blob.id, toRepository: repositoryID, pinnedUntil: now + BlobUploadService.pin, in: transaction)
+                blob.id, toRepository: repositoryID, pinnedUntil: moment, in: transaction)
             return blob
         }
     }

@@ -1,5 +1,6 @@
 package import Domain
 package import Foundation
+import Logging
 package import NIOCore
 package import OCI
 import ObjectStorage
@@ -119,7 +120,7 @@ package struct BlobUploadService: Sendable {
         _ digest: Digest, from source: RepositoryAccess?, in access: RepositoryAccess
     ) async throws -> Blob? {
         let now = platform.clock.now
-        return try await quotas.counting {
+        let mounted: Blob? = try await quotas.counting {
             try await platform.database.write { transaction in
                 try WriteCheck.push(into: access, in: transaction)
                 let candidates: [Int64]
@@ -140,6 +141,8 @@ package struct BlobUploadService: Sendable {
                 return nil
             }
         }
+        if mounted != nil { platform.logger.debug("Mounted \(digest) into \(access.repository.name)") }
+        return mounted
     }
 
     /// The repository from which a mount would succeed, if the caller came with a registry token that names it; nil when
@@ -197,7 +200,8 @@ package struct BlobUploadService: Sendable {
     }
 
     private func hash(of upload: BlobUpload, by algorithm: Digest.Algorithm) async throws -> DigestHasher {
-        if let hasher = upload.hasher, hasher.algorithm == algorithm { return hasher }
+        // A hash that was written down says nothing of bytes that a power failure may have taken.
+        if let hasher = upload.hasher, hasher.algorithm == algorithm, objects.isKept(upload.mark) { return hasher }
         let hasher = Mutex(DigestHasher(algorithm))
         try await stored {
             try await objects(of: upload).replay(upload.upload, to: upload.mark) { bytes in

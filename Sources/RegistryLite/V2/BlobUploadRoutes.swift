@@ -1,6 +1,7 @@
 import Domain
 import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
 import OCI
 import RegistryCore
@@ -17,9 +18,20 @@ enum BlobUploadRoutes {
         } else if let text = request.query["digest"] {
             let digest = try digest(text)
             let upload = try await uploads.begin(by: digest.algorithm, in: access)
-            let blob = try await uploads.finish(
-                upload.uuid, with: request.chunks, announced: try request.contentLength(), digest: digest, in: access)
-            return stored(blob, name)
+            do {
+                let blob = try await uploads.finish(
+                    upload.uuid, with: request.chunks, announced: try request.contentLength(), digest: digest,
+                    in: access)
+                return stored(blob, name)
+            } catch {
+                // The client never learns where the upload is: nobody could go on with it.
+                do { try await uploads.cancel(upload.uuid, in: access) } catch let known as RegistryError
+                    where known.kind == .blobUploadUnknown
+                {
+                    request.context.logger.debug("The upload \(upload.uuid) has ended already.")
+                }
+                throw error
+            }
         }
         var algorithm = Digest.Algorithm.sha256
         if let text = request.query["digest-algorithm"] {

@@ -4,6 +4,8 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import RegistryCore
+import SQL
 
 /// Renders every error of `/v2` as the distribution specification has it: `{"errors":[{code,message,detail}]}`.
 enum V2Error {
@@ -51,7 +53,7 @@ enum V2Error {
         let shown =
             error as? V2Path.Malformed == .unknown
             ? Presentation(code: "UNSUPPORTED", status: 404) : presentation(of: known.kind)
-        if shown.status >= 500 { logger.error("\(known)") }
+        if shown.status >= 500 { FailureLog.write(known, to: logger) }
         let message = shown.status == 500 ? "The registry has failed: its log says why." : known.message
         var headers: HTTPFields = [.contentType: "application/json"]
         if known.kind == .throttled { headers[.retryAfter] = known.details["retry_after"] ?? "10" }
@@ -73,6 +75,7 @@ enum V2Error {
     private static func registryError(_ error: any Error) -> RegistryError {
         switch error {
         case let error as RegistryError: error
+        case let error as DatabaseError: RegistryError(error)
         case is NIOTooManyBytesError: RegistryError(.tooLarge, "The request's body is too large.")
         case V2Path.Malformed.unknown: RegistryError(.unsupported, "There is no such path in this API.")
         case V2Path.Malformed.name(let text):

@@ -4,6 +4,8 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import RegistryCore
+import SQL
 
 /// Renders every error of `/api/v1` in the one shape that clients know.
 ///
@@ -59,7 +61,7 @@ enum APIError {
     static func response(_ error: any Error, urls: URLs, logger: Logger) -> Response {
         let known = registryError(error)
         let shown = presentation(of: known.kind)
-        if shown.status >= 500 { logger.error("\(known)") }
+        if shown.status >= 500 { FailureLog.write(known, to: logger) }
         if known.kind == .throttled, let wait = known.details["retry_after"] {
             return Response(
                 status: .tooManyRequests, headers: [.retryAfter: wait, .contentType: "text/plain; charset=utf-8"],
@@ -83,6 +85,7 @@ enum APIError {
     private static func registryError(_ error: any Error) -> RegistryError {
         switch error {
         case let error as RegistryError: error
+        case let error as DatabaseError: RegistryError(error)
         case let error as HTTPError where error.status == .contentTooLarge:
             RegistryError(.tooLarge, "The request's body is too large.")
         case is NIOTooManyBytesError: RegistryError(.tooLarge, "The request's body is too large.")
