@@ -53,7 +53,7 @@ final class SiteFixture: Sendable {
                 sleep: { try await WallClock.system.sleep(for: $0) }), logger: Logger(label: "test"))
         var core = SiteSettings(
             hostname: Self.hostname, library: try Username("library"), anonymousAccess: anonymousAccess,
-            superusers: superusers)
+            superusers: superusers, quotas: QuotaSettings(isOn: true))
         settings(&core)
         services = Registry(platform: platform, site: core)
         var site = Site(

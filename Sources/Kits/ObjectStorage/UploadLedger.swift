@@ -19,7 +19,8 @@ package struct UploadMark: Sendable, Hashable {
 /// The book of whoever owns an upload: which bytes count.
 ///
 /// The location calls in this order, while it keeps every other request from changing what is written down:
-/// ``confirm()`` once, ``observe(_:)`` for each stored piece, ``acknowledge(_:after:)`` once.
+/// ``confirm()`` once, ``observe(_:)`` for each stored piece, ``acknowledge(_:after:)`` once, but not where no space was
+/// left and the location took back what it had stored of the request.
 package protocol UploadLedger: Sendable {
     /// Throws when the mark that the append began with is not what is written down any more: then nothing is changed.
     func confirm() async throws

@@ -80,14 +80,13 @@ import Testing
         }
         #expect(error?.kind == .full)
         try FileManager.default.removeItem(atPath: root + "/ballast")
-        // What was observed is what is stored.
-        let count = book.bytes.count
-        #expect(book.mark.offset == Int64(count))
-        #expect(count == 100_000)
-        try await store.append(
-            ObjectStoreContractTests.stream([[7]]), to: upload, at: UploadMark(offset: Int64(count)),
-            for: PrivateLedger())
-        try await store.commit(upload, at: UploadMark(offset: Int64(count) + 1))
+        // What came of the request is taken back: a full disk must not stay full of what was refused.
+        #expect(book.mark == .start)
+        let name = "\(root)/uploads/\(upload.text)"
+        #expect(try FileManager.default.attributesOfItem(atPath: name)[.size] as? Int == 0)
+        let again = PrivateLedger()
+        try await store.append(ObjectStoreContractTests.stream([piece, [7]]), to: upload, at: .start, for: again)
+        try await store.commit(upload, at: again.mark)
         #expect(try await store.content(of: upload.object)?.sizeBytes == 100_001)
     }
 }
