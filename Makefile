@@ -1,14 +1,19 @@
 # The README's commands. `make run DATA=DIR PORT=8080` chooses where the data lives and the port.
 DATA ?= ./data
 PORT ?= 8080
+# `make crash-test N=1000` kills a registry N times.
+N ?= 1000
 
-.PHONY: run test bench conformance package images lint format
+.PHONY: run test crash-test bench conformance package images lint format
 
 run:
 	@scripts/run "$(DATA)" "$(PORT)"
 
 test:
 	@scripts/test
+
+crash-test:
+	@scripts/crash-test "$(N)"
 
 bench:
 	@scripts/bench

@@ -6,19 +6,22 @@ import TestSupport
 final class Server: Sendable {
     private let program: String
     private let arguments: [String]
+    private let environment: [String: String]
     private let process = Mutex<ChildProcess?>(nil)
     /// What earlier processes printed.
     private let history = Mutex("")
 
-    init(_ program: String, _ arguments: [String]) {
+    /// - Parameter environment: set on top of the test's own.
+    init(_ program: String, _ arguments: [String], environment: [String: String] = [:]) {
         self.program = program
         self.arguments = arguments
+        self.environment = environment
     }
 
     private var current: ChildProcess? { process.withLock { $0 } }
 
     func start() throws {
-        let child = try ChildProcess(program, arguments)
+        let child = try ChildProcess(program, arguments, environment: environment)
         process.withLock { $0 = child }
     }
 
@@ -36,6 +39,9 @@ final class Server: Sendable {
         child.send(signal: SIGTERM)
         return try await child.exit(within: .seconds(40))
     }
+
+    /// Waits for the end of a process that something else ends.
+    func exit() async throws { _ = try await current?.exit(within: .seconds(40)) }
 
     /// Everything printed, by all its processes.
     var log: String { history.withLock { $0 } + (current?.printed ?? "") }

@@ -3,6 +3,7 @@ import OCI
 import SQL
 import TestSupport
 import Testing
+import WebRequests
 
 /// What a machine may have lost that stopped without a sync: the program's rows are there, bytes behind them are not.
 @Suite("Uploads after a power failure") struct PowerFailureTests {
