@@ -127,7 +127,7 @@ package struct Registry: Sendable {
             sparseIndexes: site.sparseIndexes)
         referrers = ReferrersService(platform: platform)
         catalog = CatalogService(platform: platform, access: access, showsPublic: site.publicCatalog)
-        tags = TagService(platform: platform, settings: site.tags)
+        tags = TagService(platform: platform, settings: site.tags, quotas: quotaMeter)
         tagHistory = TagHistoryService(platform: platform)
         immutability = ImmutabilityService(platform: platform)
         labels = LabelService(platform: platform)

@@ -36,10 +36,12 @@ package struct TagService: Sendable {
 
     private let platform: Platform
     private let settings: TagSettings
+    private let quotas: QuotaMeter
 
-    package init(platform: Platform, settings: TagSettings = TagSettings()) {
+    package init(platform: Platform, settings: TagSettings = TagSettings(), quotas: QuotaMeter) {
         self.platform = platform
         self.settings = settings
+        self.quotas = quotas
     }
 
     /// The names after `last` (all, when it is nil), at most `limit`; a limit of zero answers an empty last page.
@@ -65,14 +67,19 @@ package struct TagService: Sendable {
         try access.require(.write)
         if change.isImmutable == false { try access.require(.admin) }
         let desk = TagDesk(access: access, now: platform.clock.now, ip: ip)
-        try await platform.database.write { [settings] transaction in
-            try WriteCheck.push(into: access, in: transaction)
-            if change.isImmutable == false { try desk.unprotect(name, transaction) }
-            if let digest = change.manifest { try desk.point(name, at: digest, transaction) }
-            if let expiration = change.expiration {
-                try desk.expire(name, expiration, within: settings.expiration, transaction)
+        try await quotas.counting {
+            try await platform.database.write { [settings] transaction in
+                try WriteCheck.push(into: access, in: transaction)
+                if change.isImmutable == false { try desk.unprotect(name, transaction) }
+                if let digest = change.manifest {
+                    try quotas.add(manifestBytes: 0, tags: [name], to: access, at: desk.now, ip: ip, transaction)
+                    try desk.point(name, at: digest, transaction)
+                }
+                if let expiration = change.expiration {
+                    try desk.expire(name, expiration, within: settings.expiration, transaction)
+                }
+                if change.isImmutable == true { try desk.protect(name, transaction) }
             }
-            if change.isImmutable == true { try desk.protect(name, transaction) }
         }
     }
 
@@ -96,9 +103,12 @@ package struct TagService: Sendable {
     ) async throws {
         try access.require(.write)
         let desk = TagDesk(access: access, now: platform.clock.now, ip: ip)
-        try await platform.database.write { transaction in
-            try WriteCheck.push(into: access, in: transaction)
-            try desk.restore(name, to: digest, transaction)
+        try await quotas.counting {
+            try await platform.database.write { transaction in
+                try WriteCheck.push(into: access, in: transaction)
+                try quotas.add(manifestBytes: 0, tags: [name], to: access, at: desk.now, ip: ip, transaction)
+                try desk.restore(name, to: digest, transaction)
+            }
         }
     }
 
@@ -198,6 +208,7 @@ private struct TagDesk: Sendable {
         let tag = try alive(name, transaction)
         try TagProtection.of(repository: repositoryID, in: transaction).allowChange(of: tag)
         try TagStore.end(tag, at: now, in: transaction)
+        try QuotaUsageStore.released(inNamespace: access.repository.namespaceID, in: transaction)
         try log(.deleteTag, name, [:], transaction)
     }
 

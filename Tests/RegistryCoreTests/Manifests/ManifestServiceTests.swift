@@ -17,10 +17,9 @@ import Testing
 
         init(_ engine: TestDatabase.Engine) async throws {
             fixture = try await BuildFixture(engine)
-            manifests = ManifestService(
-                platform: fixture.platform, quotas: QuotaMeter(platform: fixture.platform, settings: .off),
-                untaggedLifetime: 3600)
-            tags = TagService(platform: fixture.platform)
+            let quotas = QuotaMeter(platform: fixture.platform, settings: .off)
+            manifests = ManifestService(platform: fixture.platform, quotas: quotas, untaggedLifetime: 3600)
+            tags = TagService(platform: fixture.platform, quotas: quotas)
         }
 
         /// Links a blob of `text` to a repository, as a finished upload does.

@@ -37,7 +37,9 @@ import Testing
         #expect(try await desk.usage() == desk.truth())
     }
 
-    @Test("a push over the Reject limit is refused and leaves nothing behind", arguments: TestDatabase.allEngines)
+    @Test(
+        "SEC-Resource exhaustion: a push over the Reject limit is refused and leaves nothing behind",
+        arguments: TestDatabase.allEngines)
     func refuses(_ engine: TestDatabase.Engine) async throws {
         let desk = try await QuotaDesk(engine)
         try await desk.limit(bytes: 1000, (.reject, 50))
@@ -178,6 +180,18 @@ import Testing
         #expect(try await CoreFixture.kind { try await desk.push("three", tags: ["v3"]) } == .denied)
         #expect(try await desk.number("SELECT COUNT(*) FROM manifest") == 3)
         try await desk.push("three", tags: ["v2"])
+        // A tag that is made or brought back over the API counts as well, and one that is deleted makes room at once.
+        let tags = desk.core.registry.tags
+        let digest = try await desk.core.registry.manifests.manifest(.tag(TagName("v1")), in: desk.proof()).digest
+        let made = TagService.Change(manifest: digest)
+        #expect(
+            try await CoreFixture.kind { try await tags.change(TagName("v4"), made, in: desk.proof()) } == .denied)
+        try await tags.change(TagName("v1"), made, in: desk.proof())
+        try await tags.delete(TagName("v1"), in: desk.proof())
+        try await tags.change(TagName("v4"), made, in: desk.proof())
+        #expect(
+            try await CoreFixture.kind { try await tags.restore(TagName("v1"), to: digest, in: desk.proof()) }
+                == .denied)
         // A tag that expires by itself makes room, without anybody saying so.
         let now = desk.core.now
         try await desk.core.database.write {
