@@ -182,7 +182,7 @@ import Testing
         try await desk.push("three", tags: ["v2"])
         // A tag that is made or brought back over the API counts as well, and one that is deleted makes room at once.
         let tags = desk.core.registry.tags
-        let digest = try await desk.core.registry.manifests.manifest(.tag(TagName("v1")), in: desk.proof()).digest
+        let digest = try await desk.core.registry.manifests.manifest(.tag(TagName("v2")), in: desk.proof()).digest
         let made = TagService.Change(manifest: digest)
         #expect(
             try await CoreFixture.kind { try await tags.change(TagName("v4"), made, in: desk.proof()) } == .denied)
