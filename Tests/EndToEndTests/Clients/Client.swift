@@ -23,7 +23,8 @@ enum Client {
         let child = try ChildProcess(program, arguments, environment: environment)
         let code = try await child.exit(within: .seconds(180))
         guard code == 0 else {
-            throw Failed(description: "\(program) \(arguments.joined(separator: " ")): \(code)\n\(child.printed)")
+            throw Failed(
+                description: "\(program) \(arguments.joined(separator: " ")): \(code)\n\(child.printed)")
         }
         return child.printed.trimmingCharacters(in: .whitespacesAndNewlines)
     }
@@ -37,9 +38,9 @@ enum Client {
 
     /// The words that make podman or buildah keep everything in `folder`, and run what they run with runc.
     static func storage(in folder: TemporaryFolder, of program: String) -> [String] {
+        // podman wants a short path there.
         let rooms = [
-            "--root", folder.path("\(program)-root"), "--runroot", folder.path("\(program)-run"), "--storage-driver",
-            "vfs",
+            "--root", folder.path(program), "--runroot", folder.path("r"), "--storage-driver", "vfs",
         ]
         return program == "podman" ? rooms + ["--runtime", "runc", "--events-backend", "file"] : rooms
     }
