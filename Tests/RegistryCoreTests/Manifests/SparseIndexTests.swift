@@ -21,14 +21,18 @@ import Testing
             "size":\(child.count)}]}
             """.utf8)
         func put(_ body: [UInt8], _ reference: ManifestReference, sparse: Bool) async throws {
-            _ = try await ManifestService(platform: fixture.platform, untaggedLifetime: 60, sparseIndexes: sparse).put(
+            _ = try await ManifestService(
+                platform: fixture.platform, quotas: QuotaMeter(platform: fixture.platform, settings: .off),
+                untaggedLifetime: 60, sparseIndexes: sparse
+            ).put(
                 body, contentType: MediaType.ociIndex.text, reference: reference, in: access)
         }
         let tag = ManifestReference.tag(try TagName("multi"))
         let refused = await #expect(throws: RegistryError.self) { try await put(index, tag, sparse: false) }
         #expect(refused?.kind == .manifestBlobUnknown)
         try await put(index, tag, sparse: true)
-        let manifests = ManifestService(platform: fixture.platform)
+        let manifests = ManifestService(
+            platform: fixture.platform, quotas: QuotaMeter(platform: fixture.platform, settings: .off))
         let missing = await #expect(throws: RegistryError.self) {
             try await manifests.manifest(.digest(digest), in: access)
         }
