@@ -201,10 +201,11 @@ package struct BlobUploadService: Sendable {
 
     private func hash(of upload: BlobUpload, by algorithm: Digest.Algorithm) async throws -> DigestHasher {
         // A hash that was written down says nothing of bytes that a power failure may have taken.
-        if let hasher = upload.hasher, hasher.algorithm == algorithm, objects.isKept(upload.mark) { return hasher }
+        let store = try objects(of: upload)
+        if let hasher = upload.hasher, hasher.algorithm == algorithm, store.isKept(upload.mark) { return hasher }
         let hasher = Mutex(DigestHasher(algorithm))
         try await stored {
-            try await objects(of: upload).replay(upload.upload, to: upload.mark) { bytes in
+            try await store.replay(upload.upload, to: upload.mark) { bytes in
                 hasher.withLock { $0.update(bytes) }
             }
         }
