@@ -62,10 +62,13 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Waits for the program's end and answers its exit code (128 + signal if a signal ended it).
+    /// Waits for the program's end and answers its exit code (128 + signal if a signal ended it). What it printed has
+    /// arrived by then, unless somebody that it left behind still holds its output.
     @discardableResult
     package func exit(within limit: Duration = .seconds(30)) async throws -> Int32 {
-        try await wait(limit, "the end") { $0.exitCode }
+        let code = try await wait(limit, "the end") { $0.exitCode }
+        do { _ = try await wait(.seconds(2), "the end of its output") { $0.isClosed ? true : nil } } catch is Failed {}
+        return code
     }
 
     /// Sends `signal` to the program alone.

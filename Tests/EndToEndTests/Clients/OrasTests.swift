@@ -37,7 +37,7 @@ import Testing
         # By itself it keeps the token of its first question, which may only pull, and takes no 401 for an answer.
         token = requests.get(f"http://{host}/v2/auth", auth=(user, password),
                              params={"service": host, "scope": "repository:admin/artifact:pull,push"}).json()["token"]
-        client.set_token_auth(token)
+        client.auth.set_token_auth(token)
         base = f"http://{host}/v2/admin/artifact"
 
         pushed = client.push(target=f"{host}/admin/artifact:v1", files=["artifact.txt:text/plain"],
