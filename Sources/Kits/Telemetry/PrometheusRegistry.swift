@@ -21,6 +21,13 @@ package final class PrometheusRegistry: MetricsFactory, Sendable {
 
     private enum Kind: String { case counter, gauge, histogram }
 
+    /// A series as a caller names it, before its words are made fit for printing.
+    private struct Use: Hashable {
+        let kind: Kind
+        let label: String
+        let dimensions: [String]
+    }
+
     private struct Family {
         let kind: Kind
         /// By the printed labels, which name a series.
@@ -29,6 +36,8 @@ package final class PrometheusRegistry: MetricsFactory, Sendable {
 
     private struct State {
         var families: [String: Family] = [:]
+        /// The cells of what was asked for before: those who count make a handler for each event.
+        var known: [Use: Cell] = [:]
         var seriesCount = 0
         var dropped = 0
     }
@@ -129,6 +138,16 @@ package final class PrometheusRegistry: MetricsFactory, Sendable {
     private func cell(
         _ label: String, _ dimensions: [(String, String)], _ kind: Kind, _ make: (String) -> Cell
     ) -> Cell? {
+        let use = Use(kind: kind, label: label, dimensions: dimensions.flatMap { [$0, $1] })
+        if let cell = state.withLock({ $0.known[use] }) { return cell }
+        guard let cell = namedCell(label, dimensions, kind, make) else { return nil }
+        state.withLock { if $0.known.count < maximumSeries { $0.known[use] = cell } }
+        return cell
+    }
+
+    private func namedCell(
+        _ label: String, _ dimensions: [(String, String)], _ kind: Kind, _ make: (String) -> Cell
+    ) -> Cell? {
         let name = PrometheusText.metricName(label)
         // `le` is the histogram's own; sorted, so that the order of labels makes no new series.
         let labels = dimensions.map { (PrometheusText.labelName($0), $1) }
@@ -151,6 +170,7 @@ package final class PrometheusRegistry: MetricsFactory, Sendable {
 
     private func remove(_ handler: AnyObject) {
         state.withLock { state in
+            state.known = [:]
             for (name, family) in state.families {
                 for (key, series) in family.series where Self.object(series.cell) === handler {
                     state.families[name]?.series[key] = nil
