@@ -59,6 +59,7 @@ let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 
 let package = Package(
     name: "Buildman",
@@ -95,7 +96,7 @@ let package = Package(
         kit("Runtime"),
         kit("OCI", ["Runtime", "COpenSSL"]),
         kit("SQL", ["Runtime", logging]),
-        kit("SQLiteDriver", ["SQL", "Runtime", logging, grdb]),
+        kit("SQLiteDriver", ["SQL", "Runtime", logging, grdb, grdbSQLite]),
         kit("PostgresDriver", ["SQL", "Runtime", logging, "CPostgres"]),
         kit("Redis", ["Runtime", logging, "CHiredis", "COpenSSL"]),
         kit("WebRequests", ["Runtime", logging, "CCurl"]),

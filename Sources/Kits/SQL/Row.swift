@@ -8,12 +8,11 @@ package struct Row: Sendable {
     /// The column names of one statement, shared by all its rows.
     package struct Columns: Sendable {
         package let names: [String]
-        fileprivate let positions: [String: Int]
 
-        package init(_ names: [String]) {
-            self.names = names
-            self.positions = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-        }
+        package init(_ names: [String]) { self.names = names }
+
+        /// Looked for one by one: statements have a dozen columns, and a table to look them up costs more than it saves.
+        fileprivate func position(of name: String) -> Int? { names.firstIndex(of: name) }
     }
 
     private let columns: Columns
@@ -25,7 +24,7 @@ package struct Row: Sendable {
     }
 
     package func value(_ column: String) throws -> SQLValue {
-        guard let position = columns.positions[column] else {
+        guard let position = columns.position(of: column) else {
             throw DatabaseError(
                 .decoding, "There is no column \(column) in (\(columns.names.joined(separator: ", "))).")
         }

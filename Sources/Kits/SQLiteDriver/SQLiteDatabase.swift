@@ -11,7 +11,7 @@ package import protocol SQL.Transaction
 
 /// A database in one SQLite file, shared by every process of one machine.
 ///
-/// WAL with many readers; one writer whose waiting bodies share a COMMIT (see ``GroupCommit``). What `write` answered
+/// WAL with several readers, whose waiting bodies share a snapshot (see ``SharedReads``); one writer whose waiting bodies share a COMMIT (see ``GroupCommit``). What `write` answered
 /// survives a power cut: the writer runs with `synchronous = FULL`.
 package final class SQLiteDatabase: Database {
     package let dialect = Dialect.sqlite
@@ -19,6 +19,8 @@ package final class SQLiteDatabase: Database {
     let commits: GroupCommit
 
     private let engine: any DatabaseWriter
+    /// Nil for a database in memory, which has one connection for everything.
+    private let reads: SharedReads?
     private let watch: CommitWatch?
     private let hub = SignalHub()
     private let gate = ClosingGate()
@@ -37,10 +39,14 @@ package final class SQLiteDatabase: Database {
     ) throws {
         try SQLiteFile.prepare(path)
         do {
-            let pool = try DatabasePool(path: path, configuration: Self.configuration(readers: 8, lockTimeout))
+            let pool = try DatabasePool(path: path, configuration: Self.configuration(lockTimeout))
             // GRDB sets NORMAL when it switches to WAL, after its prepare hook: a power cut could take commits back.
             try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             self.engine = pool
+            var configuration = Self.configuration(lockTimeout)
+            configuration.readonly = true
+            configuration.label = "sqlite-reader"
+            self.reads = try SharedReads(path: path, configuration: configuration, count: 8, logger: logger)
         } catch {
             throw SQLiteFile.explain(error, path: path)
         }
@@ -51,6 +57,7 @@ package final class SQLiteDatabase: Database {
 
     private init(inMemory queue: DatabaseQueue, logger: Logger) {
         self.engine = queue
+        self.reads = nil
         self.watch = nil
         self.commits = GroupCommit(writer: queue, hub: hub, logger: logger)
         self.logger = logger
@@ -60,7 +67,7 @@ package final class SQLiteDatabase: Database {
     package static func inMemory(logger: Logger = Logger(label: "sqlite")) throws -> SQLiteDatabase {
         do {
             return SQLiteDatabase(
-                inMemory: try DatabaseQueue(configuration: configuration(readers: 1, .seconds(5))), logger: logger)
+                inMemory: try DatabaseQueue(configuration: configuration(.seconds(5))), logger: logger)
         } catch {
             throw SQLiteFile.explain(error, path: ":memory:")
         }
@@ -77,15 +84,17 @@ package final class SQLiteDatabase: Database {
     {
         try gate.enter()
         defer { gate.leave() }
-        do {
+        guard let reads else {
             return try await engine.read { connection in
                 let transaction = SQLiteTransaction(connection, mode: .reading)
-                let value = try body(transaction)
-                try transaction.requireUnbroken()
-                return value
+                return try transaction.value(of: body)
             }
-        } catch let error as GRDB.DatabaseError {
-            throw SQLiteFailure.translate(error, sql: nil, mode: .reading)
+        }
+        return try await withCheckedThrowingContinuation { continuation in
+            reads.add(
+                WaitingRead(
+                    run: { transaction in continuation.resume(with: Result { try transaction.value(of: body) }) },
+                    fail: { continuation.resume(throwing: $0) }))
         }
     }
 
@@ -124,14 +133,16 @@ package final class SQLiteDatabase: Database {
         await gate.close()
         hub.close()
         await watch?.stop()
-        do { try engine.close() } catch { logger.error("The database file could not be closed: \(error)") }
+        do {
+            try reads?.close()
+            try engine.close()
+        } catch { logger.error("The database file could not be closed: \(error)") }
     }
 
-    private static func configuration(readers: Int, _ lockTimeout: Duration) -> Configuration {
+    private static func configuration(_ lockTimeout: Duration) -> Configuration {
         var configuration = Configuration()
         configuration.busyMode = .timeout(lockTimeout / .seconds(1))
         configuration.foreignKeysEnabled = true
-        configuration.maximumReaderCount = readers
         configuration.label = "sqlite"
         return configuration
     }

@@ -1,11 +1,9 @@
-import Foundation
 import GRDB
 
 import struct SQL.DatabaseError
 import enum SQL.Dialect
 import struct SQL.Query
 import struct SQL.Row
-import enum SQL.SQLValue
 import struct SQL.Signal
 import protocol SQL.Transaction
 
@@ -26,31 +24,28 @@ final class SQLiteTransaction: Transaction {
         self.mode = mode
     }
 
+    /// What `body` answers. Errors: its own; those of the engine in the words of the kit SQL.
+    func value<Value>(of body: (any Transaction) throws -> Value) throws -> Value {
+        do {
+            let value = try body(self)
+            try requireUnbroken()
+            return value
+        } catch let error as GRDB.DatabaseError {
+            throw SQLiteFailure.translate(error, sql: nil, mode: mode)
+        }
+    }
+
     /// Errors: the first failure of a statement, also where the body caught it: PostgreSQL could not commit either.
     func requireUnbroken() throws {
         if let failure { throw failure }
     }
 
     func rows(_ query: Query) throws -> [Row] {
-        try attempt(query.sql) {
-            let statement = try connection.cachedStatement(sql: query.sql)
-            let cursor = try GRDB.Row.fetchCursor(statement, arguments: arguments(of: query))
-            var columns: Row.Columns?
-            var rows: [Row] = []
-            while let row = try cursor.next() {
-                let shared = columns ?? Row.Columns(statement.columnNames)
-                columns = shared
-                rows.append(Row(columns: shared, values: row.databaseValues.map(SQLValue.init)))
-            }
-            return rows
-        }
+        try attempt(query.sql) { try SQLiteStatement(query.sql, on: connection).rows(query.bindings) }
     }
 
     func run(_ query: Query) throws -> Int {
-        try attempt(query.sql) {
-            try connection.cachedStatement(sql: query.sql).execute(arguments: arguments(of: query))
-            return connection.changesCount
-        }
+        try attempt(query.sql) { try SQLiteStatement(query.sql, on: connection).changes(query.bindings) }
     }
 
     func execute(ddl: String) throws {
@@ -74,36 +69,6 @@ final class SQLiteTransaction: Transaction {
         } catch let error as DatabaseError {
             failure = error
             throw error
-        }
-    }
-
-    private func arguments(of query: Query) throws -> StatementArguments {
-        StatementArguments(
-            try query.bindings.map { value -> DatabaseValue in
-                switch value {
-                case .null: .null
-                case .integer(let number): number.databaseValue
-                case .real(let number): number.databaseValue
-                case .text(let text):
-                    if text.utf8.contains(0) {
-                        throw DatabaseError(.statement, "Text with a NUL character can't be stored.", sql: query.sql)
-                    } else {
-                        text.databaseValue
-                    }
-                case .bytes(let bytes): Data(bytes).databaseValue
-                }
-            })
-    }
-}
-
-extension SQLValue {
-    fileprivate init(_ value: DatabaseValue) {
-        switch value.storage {
-        case .null: self = .null
-        case .int64(let number): self = .integer(number)
-        case .double(let number): self = .real(number)
-        case .string(let text): self = .text(text)
-        case .blob(let data): self = .bytes([UInt8](data))
         }
     }
 }
