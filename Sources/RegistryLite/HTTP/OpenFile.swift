@@ -12,11 +12,12 @@ final class OpenFile: Sendable {
     private let descriptor: Int32
     private let path: String
 
-    /// Asks the kernel to read `range` ahead, so that sending waits less for the disk.
-    init(_ path: String, readingAhead range: Range<Int64>) throws {
+    /// - Parameter range: what the kernel shall read ahead, so that sending waits less for the disk; nil for nothing.
+    init(_ path: String, readingAhead range: Range<Int64>? = nil) throws {
         descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         self.path = path
         guard descriptor >= 0 else { throw Failed("Opening \(path)") }
+        guard let range else { return }
         posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), Int32(POSIX_FADV_SEQUENTIAL))
         posix_fadvise(descriptor, off_t(range.lowerBound), off_t(min(range.count, 8 << 20)), Int32(POSIX_FADV_WILLNEED))
     }
