@@ -119,11 +119,11 @@ package struct Registry: Sendable {
             rule: site.registryTokens)
         quotaMeter = QuotaMeter(platform: platform, settings: site.quotas)
         quotas = QuotaService(platform: platform, meter: quotaMeter)
-        blobs = BlobReader(platform: platform, proxiesStorage: site.proxiesStorage)
+        blobs = BlobReader(platform: platform, access: access, proxiesStorage: site.proxiesStorage)
         blobUploads = BlobUploadService(platform: platform, access: access, quotas: quotaMeter)
         blobRemoval = BlobRemovalService(platform: platform)
         manifests = ManifestService(
-            platform: platform, quotas: quotaMeter, untaggedLifetime: site.tags.untaggedSeconds,
+            platform: platform, access: access, quotas: quotaMeter, untaggedLifetime: site.tags.untaggedSeconds,
             sparseIndexes: site.sparseIndexes)
         referrers = ReferrersService(platform: platform)
         catalog = CatalogService(platform: platform, access: access, showsPublic: site.publicCatalog)

@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 import Foundation
 import Logging
 package import OCI
@@ -12,34 +12,57 @@ package struct BlobReader: Sendable {
     private static let directLifetime = Duration.seconds(300)
 
     private let platform: Platform
+    private let accessControl: AccessControl
     private let proxiesStorage: Bool
 
     /// - Parameter proxiesStorage: FEATURE_PROXY_STORAGE.
-    package init(platform: Platform, proxiesStorage: Bool = false) {
+    package init(platform: Platform, access: AccessControl, proxiesStorage: Bool = false) {
         self.platform = platform
+        self.accessControl = access
         self.proxiesStorage = proxiesStorage
     }
 
-    /// The blob of that digest in the repository. Whoever may push here learns with it that the blob stays for a while:
-    /// a client that is told "it exists" does not upload it. Errors: `.blobUnknown`.
-    package func find(_ digest: Digest, in access: RepositoryAccess) async throws -> Blob {
-        let repositoryID = access.repository.id
-        let now = platform.clock.now
-        let (found, pinnedUntil) = try await platform.database.read { [locations = platform.locations] transaction in
-            // The same bytes may be in several locations.
-            let blob = try BlobStore.all(digest, inRepository: repositoryID, in: transaction)
-                .min { locations.rank(of: $0.location) < locations.rank(of: $1.location) }
-            return (
-                blob, try blob.flatMap { try BlobStore.pinnedUntil($0.id, inRepository: repositoryID, in: transaction) }
-            )
+    /// The blob of that digest in the repository, with the proof that `caller` may read there: rights and rows are asked
+    /// for in one snapshot. Whoever may push here learns with it that the blob stays for a while: a client that is told
+    /// "it exists" does not upload it.
+    ///
+    /// Errors: `.blobUnknown`, and those of ``AccessControl/repository(_:_:for:)``.
+    package func find(
+        _ digest: Digest, of name: RepositoryName, for caller: Caller
+    ) async throws -> (blob: Blob, access: RepositoryAccess) {
+        let (found, access) = try await platform.database.read { transaction in
+            let access = try accessControl.repository(name, .read, for: caller, in: transaction)
+            return (try nearest(digest, inRepository: access.repository.id, transaction), access)
         }
-        guard let blob = found else { throw Self.unknown(digest) }
-        // Written at most once in half a pin's time, so that a pull stays a read.
-        guard access.role >= .write, (pinnedUntil ?? now) < now + BlobUploadService.pin / 2 else { return blob }
-        do { return try await pin(digest, until: now + BlobUploadService.pin, in: repositoryID) } catch let full
-            as DatabaseError
-            where full.kind == .diskFull
-        {
+        guard let found else { throw Self.unknown(digest) }
+        return (try await pinned(found.blob, until: found.pinnedUntil, in: access), access)
+    }
+
+    /// The same question of somebody who holds the proof already.
+    package func find(_ digest: Digest, in access: RepositoryAccess) async throws -> Blob {
+        let found = try await platform.database.read {
+            try nearest(digest, inRepository: access.repository.id, $0)
+        }
+        guard let found else { throw Self.unknown(digest) }
+        return try await pinned(found.blob, until: found.pinnedUntil, in: access)
+    }
+
+    /// The same bytes may be in several locations.
+    private func nearest(
+        _ digest: Digest, inRepository repositoryID: Int64, _ transaction: any Transaction
+    ) throws -> (blob: Blob, pinnedUntil: Date)? {
+        let locations = platform.locations
+        return try BlobStore.all(digest, inRepository: repositoryID, in: transaction)
+            .min { locations.rank(of: $0.blob.location) < locations.rank(of: $1.blob.location) }
+    }
+
+    /// Written at most once in half a pin's time, so that a pull stays a read.
+    private func pinned(_ blob: Blob, until end: Date, in access: RepositoryAccess) async throws -> Blob {
+        let now = platform.clock.now
+        guard access.role >= .write, end < now + BlobUploadService.pin / 2 else { return blob }
+        do {
+            return try await pin(blob.digest, until: now + BlobUploadService.pin, in: access.repository.id)
+        } catch let full as DatabaseError where full.kind == .diskFull {
             // Pulls go on when the disk is full. A pusher who relies on the blob learns it from the manifest, at the worst.
             return blob
         }
@@ -48,11 +71,10 @@ package struct BlobReader: Sendable {
     private func pin(_ digest: Digest, until moment: Date, in repositoryID: Int64) async throws -> Blob {
         try await platform.database.write { transaction in
             // The collector may have come between: then the answer is that it does not exist.
-            guard let blob = try BlobStore.find(digest, inRepository: repositoryID, in: transaction) else {
+            guard let blob = try nearest(digest, inRepository: repositoryID, transaction)?.blob else {
                 throw Self.unknown(digest)
             }
-            try BlobStore.link(
-                blob.id, toRepository: repositoryID, pinnedUntil: moment, in: transaction)
+            try BlobStore.link(blob.id, toRepository: repositoryID, pinnedUntil: moment, in: transaction)
             return blob
         }
     }

@@ -18,27 +18,22 @@ package enum BlobStore {
     package static func find(
         _ digest: Digest, inRepository repositoryID: Int64, in transaction: any Transaction
     ) throws -> Blob? {
-        try transaction.row(
-            """
-            SELECT blob.id, blob.digest, blob.size_bytes, blob.location, blob.object_key FROM blob
-                JOIN repository_blob AS link ON link.blob_id = blob.id
-            WHERE blob.digest = \(digest.text) AND link.repository_id = \(repositoryID) AND link.hidden = 0
-            ORDER BY blob.id LIMIT 1
-            """
-        ).map(blob)
+        try all(digest, inRepository: repositoryID, in: transaction).first?.blob
     }
 
-    /// The blob in every location where `repositoryID` links it.
+    /// The blob in every location where `repositoryID` links it, each with the moment until which the repository keeps it
+    /// without a manifest.
     package static func all(
         _ digest: Digest, inRepository repositoryID: Int64, in transaction: any Transaction
-    ) throws -> [Blob] {
+    ) throws -> [(blob: Blob, pinnedUntil: Date)] {
         try transaction.rows(
             """
-            SELECT blob.id, blob.digest, blob.size_bytes, blob.location, blob.object_key FROM blob
+            SELECT blob.id, blob.digest, blob.size_bytes, blob.location, blob.object_key, link.pinned_until_ms FROM blob
                 JOIN repository_blob AS link ON link.blob_id = blob.id
-            WHERE blob.digest = \(digest.text) AND link.repository_id = \(repositoryID) ORDER BY blob.id
+            WHERE blob.digest = \(digest.text) AND link.repository_id = \(repositoryID) AND link.hidden = 0
+            ORDER BY blob.id
             """
-        ).map(blob)
+        ).map { (try blob($0), try $0.date("pinned_until_ms")) }
     }
 
     /// The blob in a location, whoever links it: for storing bytes only once.
@@ -99,18 +94,6 @@ package enum BlobStore {
             UPDATE repository_blob SET hidden = 1, pinned_until_ms = 1
             WHERE repository_id = \(repositoryID) AND blob_id = \(blobID)
             """)
-    }
-
-    /// Until when a repository keeps the blob without a manifest; nil when it doesn't link it.
-    static func pinnedUntil(
-        _ blobID: Int64, inRepository repositoryID: Int64, in transaction: any Transaction
-    ) throws -> Date? {
-        try transaction.row(
-            """
-            SELECT pinned_until_ms FROM repository_blob
-            WHERE repository_id = \(repositoryID) AND blob_id = \(blobID)
-            """
-        ).map { try $0.date("pinned_until_ms") }
     }
 
     /// The repositories that link a blob of this digest, oldest first, at most `limit`.

@@ -20,6 +20,7 @@ package enum ManifestReference: Sendable, Hashable, CustomStringConvertible {
 /// Stores, answers and deletes manifests, byte for byte.
 package struct ManifestService: Sendable {
     private let platform: Platform
+    private let accessControl: AccessControl
     private let quotas: QuotaMeter
     private let untaggedLifetime: TimeInterval
     private let sparseIndexes: Bool
@@ -30,9 +31,11 @@ package struct ManifestService: Sendable {
     ///   without a tag, in seconds.
     /// - Parameter sparseIndexes: FEATURE_SPARSE_INDEX: whether an index may list manifests that the repository doesn't have.
     package init(
-        platform: Platform, quotas: QuotaMeter, untaggedLifetime: TimeInterval = 3600, sparseIndexes: Bool = false
+        platform: Platform, access: AccessControl, quotas: QuotaMeter, untaggedLifetime: TimeInterval = 3600,
+        sparseIndexes: Bool = false
     ) {
         self.platform = platform
+        self.accessControl = access
         self.quotas = quotas
         self.untaggedLifetime = untaggedLifetime
         self.sparseIndexes = sparseIndexes
@@ -80,6 +83,20 @@ package struct ManifestService: Sendable {
     ) async throws -> ManifestStore.Stored {
         let now = now
         return try await platform.database.read { try find(reference, in: access, at: now, $0) }
+    }
+
+    /// The manifest that a reference names in the repository of that name, with the proof that `caller` may read there:
+    /// rights and rows are asked for in one snapshot.
+    ///
+    /// Errors: those of ``AccessControl/repository(_:_:for:)`` and of ``manifest(_:in:)``.
+    package func manifest(
+        _ reference: ManifestReference, of name: RepositoryName, for caller: Caller
+    ) async throws -> (manifest: ManifestStore.Stored, access: RepositoryAccess) {
+        let now = now
+        return try await platform.database.read { transaction in
+            let access = try accessControl.repository(name, .read, for: caller, in: transaction)
+            return (try find(reference, in: access, at: now, transaction), access)
+        }
     }
 
     /// Deletes a tag, or a manifest with every tag of it; it stays restorable as long as the time machine says.
@@ -204,9 +221,7 @@ package struct ManifestService: Sendable {
         let repository = access.repository
         switch reference {
         case .tag(let name):
-            if let pointer = try TagStore.alive(name, inRepository: repository.id, at: now, in: transaction),
-                let stored = try ManifestStore.find(id: pointer.manifestID, in: transaction)
-            {
+            if let stored = try ManifestStore.find(name, inRepository: repository.id, at: now, in: transaction) {
                 return stored
             }
             let existed = try TagStore.existed(name, inRepository: repository.id, in: transaction)

@@ -1,3 +1,4 @@
+package import Domain
 package import Foundation
 package import OCI
 package import SQL
@@ -12,6 +13,21 @@ package enum ManifestStore {
         /// The exact bytes that were pushed.
         package let body: [UInt8]
         package let configDigest: String?
+    }
+
+    /// The manifest that a tag of the repository points at now, in one statement.
+    package static func find(
+        _ tag: TagName, inRepository repositoryID: Int64, at now: Date, in transaction: any Transaction
+    ) throws -> Stored? {
+        try transaction.row(
+            """
+            SELECT manifest.id, manifest.digest, manifest.media_type, manifest.body, manifest.config_digest
+            FROM tag JOIN manifest ON manifest.id = tag.manifest_id
+            WHERE tag.repository_id = \(repositoryID) AND tag.name = \(tag.text)
+                AND (tag.lifetime_end_ms IS NULL OR tag.lifetime_end_ms > \(now))
+            ORDER BY tag.lifetime_start_ms DESC, tag.id DESC LIMIT 1
+            """
+        ).map(stored)
     }
 
     package static func find(
@@ -32,20 +48,30 @@ package enum ManifestStore {
 
     /// Whether a tag that is alive at `now` still reaches the manifest: itself, through an index, or through its subject.
     package static func isReachable(_ id: Int64, at now: Date, in transaction: any Transaction) throws -> Bool {
-        try transaction.row(
+        if try isTagged(id, at: now, in: transaction) { return true }
+        // One step goes one of two ways; written as outer joins, since engines look up neither half of a UNION by index.
+        return try transaction.row(
             """
             WITH RECURSIVE holder(id) AS (
                 SELECT id FROM manifest WHERE id = \(id)
                 UNION
-                SELECT link.parent FROM holder JOIN (
-                    SELECT child_id AS child, manifest_id AS parent FROM manifest_child
-                    UNION ALL
-                    SELECT referrer.id AS child, subject.id AS parent FROM manifest AS referrer
-                        JOIN manifest AS subject ON subject.repository_id = referrer.repository_id
-                            AND subject.digest = referrer.subject_digest
-                ) AS link ON link.child = holder.id)
+                SELECT COALESCE(parent.manifest_id, subject.id) FROM holder
+                    CROSS JOIN (SELECT 0 AS by_subject UNION ALL SELECT 1 AS by_subject) AS way
+                    LEFT JOIN manifest_child AS parent ON way.by_subject = 0 AND parent.child_id = holder.id
+                    LEFT JOIN manifest AS referrer ON way.by_subject = 1 AND referrer.id = holder.id
+                    LEFT JOIN manifest AS subject ON subject.repository_id = referrer.repository_id
+                        AND subject.digest = referrer.subject_digest
+                WHERE COALESCE(parent.manifest_id, subject.id) IS NOT NULL)
             SELECT 1 AS found FROM tag JOIN holder ON holder.id = tag.manifest_id
             WHERE tag.lifetime_end_ms IS NULL OR tag.lifetime_end_ms > \(now) LIMIT 1
+            """) != nil
+    }
+
+    private static func isTagged(_ id: Int64, at now: Date, in transaction: any Transaction) throws -> Bool {
+        try transaction.row(
+            """
+            SELECT 1 AS found FROM tag
+            WHERE manifest_id = \(id) AND (lifetime_end_ms IS NULL OR lifetime_end_ms > \(now)) LIMIT 1
             """) != nil
     }
 

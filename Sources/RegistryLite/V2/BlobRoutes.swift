@@ -20,9 +20,8 @@ enum BlobRoutes {
     }
 
     private static func get(_ request: V2Request, _ name: RepositoryName, _ digest: Digest) async throws -> Response {
-        let access = try await request.access(name, .read)
         let reader = request.services.blobs
-        let blob = try await reader.find(digest, in: access)
+        let (blob, _) = try await reader.find(digest, of: name, for: request.caller)
         let content = try await reader.content(of: blob)
         let etag = "\"\(digest)\""
         var headers: HTTPFields = [

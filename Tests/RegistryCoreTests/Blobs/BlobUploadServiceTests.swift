@@ -36,7 +36,9 @@ import Testing
 
         func pinnedUntil(_ blob: Blob) async throws -> Date? {
             let id = try await proof().repository.id
-            return try await core.database.read { try BlobStore.pinnedUntil(blob.id, inRepository: id, in: $0) }
+            return try await core.database.read {
+                try BlobStore.all(blob.digest, inRepository: id, in: $0).first?.pinnedUntil
+            }
         }
 
         static func stream(_ text: String) -> AsyncThrowingStream<ByteBuffer, any Error> {

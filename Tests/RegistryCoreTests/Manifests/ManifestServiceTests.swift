@@ -18,7 +18,7 @@ import Testing
         init(_ engine: TestDatabase.Engine) async throws {
             fixture = try await BuildFixture(engine)
             let quotas = QuotaMeter(platform: fixture.platform, settings: .off)
-            manifests = ManifestService(platform: fixture.platform, quotas: quotas, untaggedLifetime: 3600)
+            manifests = ManifestService(platform: fixture.platform, access: fixture.access, quotas: quotas, untaggedLifetime: 3600)
             tags = TagService(platform: fixture.platform, quotas: quotas)
         }
 
@@ -87,6 +87,47 @@ import Testing
             #expect(Digest(of: found.body) == stored.digest)
         }
         #expect(stored.configDigest == Digest(of: Array("config".utf8)).text)
+    }
+
+    @Test(
+        "SEC-Authorisation slips: rights, the tag and the manifest are asked for at every read: what was taken back is gone at once",
+        arguments: TestDatabase.allEngines)
+    func forgetsNothing(engine: TestDatabase.Engine) async throws {
+        let desk = try await Desk(engine)
+        let stored = try await desk.pushed("v1")
+        let (owner, other) = (try desk.fixture.caller(), try desk.fixture.caller("other"))
+        let name = try RepositoryName("owner/app")
+        let references = [ManifestReference.tag(try TagName("v1")), .digest(stored.digest)]
+        func kinds(_ caller: Caller) async throws -> [RegistryError.Kind?] {
+            var kinds: [RegistryError.Kind?] = []
+            for reference in references {
+                kinds.append(
+                    try await desk.kind {
+                        let found = try await desk.manifests.manifest(reference, of: name, for: caller)
+                        #expect(found.manifest == stored && found.access.repository.name == name)
+                    })
+            }
+            return kinds
+        }
+        func change(_ query: Query) async throws { try await desk.fixture.database.write { try $0.run(query) } }
+
+        #expect(try await kinds(other) == [.forbidden, .forbidden])
+        try await change("INSERT INTO repository_permission (repository_id, account_id, role) VALUES (1, 2, 'read')")
+        #expect(try await kinds(other) == [nil, nil])
+        try await change("DELETE FROM repository_permission")
+        #expect(try await kinds(other) == [.forbidden, .forbidden])
+        try await change("UPDATE repository SET visibility = 'public' WHERE id = 1")
+        #expect(try await kinds(.anonymous) == [nil, nil])
+        try await change("UPDATE repository SET visibility = 'private' WHERE id = 1")
+        #expect(try await kinds(.anonymous) == [.unauthenticated, .unauthenticated])
+
+        #expect(try await kinds(owner) == [nil, nil])
+        try await desk.manifests.delete(references[1], in: try await desk.fixture.proof())
+        #expect(try await kinds(owner) == [.tagExpired, .manifestUnknown])
+        _ = try await desk.pushed("v1")
+        #expect(try await kinds(owner) == [nil, nil])
+        try await change("UPDATE repository SET state = \(Repository.State.markedForDeletion.rawValue) WHERE id = 1")
+        #expect(try await kinds(owner) == [.nameUnknown, .nameUnknown])
     }
 
     @Test(
