@@ -12,7 +12,7 @@ package struct LocalDiskStore: ObjectStore {
     package let location: String
     let root: String
     private static let marker = "registry-storage"
-    private static let batchBytes = 128 * 1024
+    private static let batchBytes = 256 * 1024
     private static let readBytes = 1024 * 1024
 
     /// Opens the folder `root`, making it, or marking an empty one as ours.
@@ -62,13 +62,9 @@ package struct LocalDiskStore: ObjectStore {
         do {
             try await chunks.inBatches(ofAtMost: Self.batchBytes) { batch in
                 try await NIOThreadPool.singleton.runIfActive {
-                    for chunk in batch {
-                        try chunk.withUnsafeReadableBytes { bytes in
-                            try file.write(bytes)
-                            ledger.observe(bytes)
-                            stored.withLock { $0 += Int64(bytes.count) }
-                        }
-                    }
+                    try file.write(batch)
+                    for chunk in batch { chunk.withUnsafeReadableBytes { ledger.observe($0) } }
+                    stored.withLock { $0 += batch.reduce(0) { $0 + Int64($1.readableBytes) } }
                 }
             }
         } catch { failure = error }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import NIOCore
 
 /// One open file, closed with the last reference; every call blocks and belongs on a thread of its own.
 final class LocalFile: Sendable {
@@ -100,15 +101,40 @@ final class LocalFile: Sendable {
     }
 
     /// Writes everything at the end of the file.
-    func write(_ bytes: UnsafeRawBufferPointer) throws {
-        var rest = bytes
+    func write(_ bytes: UnsafeRawBufferPointer) throws { try write(gathered: [bytes]) }
+
+    /// Writes all chunks, in order, at the end of the file: few large writes cost the kernel less than many small ones.
+    func write(_ chunks: [ByteBuffer]) throws {
+        for start in stride(from: 0, to: chunks.count, by: Self.mostGathered) {
+            try gather(chunks[start..<min(start + Self.mostGathered, chunks.count)], [])
+        }
+    }
+
+    private static let mostGathered = 16
+
+    /// Borrows the memory of one chunk after the other, and writes when all are there.
+    private func gather(_ chunks: ArraySlice<ByteBuffer>, _ gathered: [UnsafeRawBufferPointer]) throws {
+        guard let first = chunks.first else { return try write(gathered: gathered) }
+        try first.withUnsafeReadableBytes { try gather(chunks.dropFirst(), gathered + [$0]) }
+    }
+
+    private func write(gathered: [UnsafeRawBufferPointer]) throws {
+        var rest = gathered.filter { !$0.isEmpty }
         while !rest.isEmpty {
-            let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+            let vectors = rest.map {
+                iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count)
+            }
+            var count = writev(descriptor, vectors, Int32(vectors.count))
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
                 throw ObjectStorageError.system("Writing \(path)", code: count == 0 ? ENOSPC : errno)
             }
-            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            // The kernel may have taken a part only.
+            while let first = rest.first, count >= first.count {
+                count -= first.count
+                rest.removeFirst()
+            }
+            if count > 0 { rest[0] = UnsafeRawBufferPointer(rebasing: rest[0][count...]) }
         }
     }
 

@@ -53,7 +53,7 @@ struct RegistryChannel: HTTPChannelHandler {
     /// What every connection begins with, with or without TLS.
     static func prepare(_ channel: any Channel, _ limits: ConnectionLimits, _ traffic: Traffic) throws {
         try channel.syncOptions?.setOption(
-            .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16_384, maximum: 65_536))
+            .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16_384, maximum: 131_072))
         try channel.pipeline.syncOperations.addHandler(ConnectionMeter(limits: limits, traffic: traffic))
     }
 }
