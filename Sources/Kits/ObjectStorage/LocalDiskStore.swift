@@ -62,9 +62,10 @@ package struct LocalDiskStore: ObjectStore {
         do {
             try await chunks.inBatches(ofAtMost: Self.batchBytes) { batch in
                 try await NIOThreadPool.singleton.runIfActive {
-                    try file.write(batch)
-                    for chunk in batch { chunk.withUnsafeReadableBytes { ledger.observe($0) } }
-                    stored.withLock { $0 += batch.reduce(0) { $0 + Int64($1.readableBytes) } }
+                    try file.write(batch) { bytes in
+                        ledger.observe(bytes)
+                        stored.withLock { $0 += Int64(bytes.count) }
+                    }
                 }
             }
         } catch { failure = error }

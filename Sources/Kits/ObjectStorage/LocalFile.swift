@@ -101,40 +101,49 @@ final class LocalFile: Sendable {
     }
 
     /// Writes everything at the end of the file.
-    func write(_ bytes: UnsafeRawBufferPointer) throws { try write(gathered: [bytes]) }
+    func write(_ bytes: UnsafeRawBufferPointer) throws { try write(gathered: [bytes]) { _ in } }
 
     /// Writes all chunks, in order, at the end of the file: few large writes cost the kernel less than many small ones.
-    func write(_ chunks: [ByteBuffer]) throws {
+    /// - Parameter stored: sees each chunk once the file has all of it, also when a later one fails.
+    func write(_ chunks: [ByteBuffer], stored: (UnsafeRawBufferPointer) -> Void) throws {
         for start in stride(from: 0, to: chunks.count, by: Self.mostGathered) {
-            try gather(chunks[start..<min(start + Self.mostGathered, chunks.count)], [])
+            try gather(chunks[start..<min(start + Self.mostGathered, chunks.count)], [], stored)
         }
     }
 
     private static let mostGathered = 16
 
     /// Borrows the memory of one chunk after the other, and writes when all are there.
-    private func gather(_ chunks: ArraySlice<ByteBuffer>, _ gathered: [UnsafeRawBufferPointer]) throws {
-        guard let first = chunks.first else { return try write(gathered: gathered) }
-        try first.withUnsafeReadableBytes { try gather(chunks.dropFirst(), gathered + [$0]) }
+    private func gather(
+        _ chunks: ArraySlice<ByteBuffer>, _ gathered: [UnsafeRawBufferPointer],
+        _ stored: (UnsafeRawBufferPointer) -> Void
+    ) throws {
+        guard let first = chunks.first else { return try write(gathered: gathered, stored) }
+        try first.withUnsafeReadableBytes { try gather(chunks.dropFirst(), gathered + [$0], stored) }
     }
 
-    private func write(gathered: [UnsafeRawBufferPointer]) throws {
-        var rest = gathered.filter { !$0.isEmpty }
-        while !rest.isEmpty {
-            let vectors = rest.map {
+    private func write(gathered: [UnsafeRawBufferPointer], _ stored: (UnsafeRawBufferPointer) -> Void) throws {
+        var chunks = gathered.filter { !$0.isEmpty }[...]
+        /// How much of the first chunk the file has.
+        var done = 0
+        while !chunks.isEmpty {
+            var vectors = chunks.map {
                 iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count)
             }
-            var count = writev(descriptor, vectors, Int32(vectors.count))
+            vectors[0].iov_base += done
+            vectors[0].iov_len -= done
+            let count = writev(descriptor, vectors, Int32(vectors.count))
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
                 throw ObjectStorageError.system("Writing \(path)", code: count == 0 ? ENOSPC : errno)
             }
             // The kernel may have taken a part only.
-            while let first = rest.first, count >= first.count {
-                count -= first.count
-                rest.removeFirst()
+            done += count
+            while let first = chunks.first, done >= first.count {
+                done -= first.count
+                stored(first)
+                chunks = chunks.dropFirst()
             }
-            if count > 0 { rest[0] = UnsafeRawBufferPointer(rebasing: rest[0][count...]) }
         }
     }
 

@@ -33,11 +33,10 @@ enum ObjectBody {
                     try await writer.write(try await piece(of: path, range: range))
                     return try await writer.finish(nil)
                 }
-                let file = try await NIOThreadPool.singleton.runIfActive { try OpenFile(path, readingAhead: range) }
-                if try await !isPlain(channel) {
+                // Opened on this thread: the file has just been looked up, so that no disk is waited for.
+                let file = try OpenFile(path, readingAhead: range)
+                if try await !sendByKernel(file, range: range, on: channel) {
                     try await sendPieces(of: file, range: range, to: &writer)
-                } else if !range.isEmpty {
-                    try await sendByKernel(file, range: range, on: channel)
                 }
                 try await writer.finish(nil)
             }
@@ -57,27 +56,22 @@ enum ObjectBody {
         }
     }
 
-    /// Only a plain HTTP/1 connection carries bytes as they are: TLS and HTTP/2 must see them.
-    private static func isPlain(_ channel: any Channel) async throws -> Bool {
-        try await channel.eventLoop.submit {
-            // No such handler is an answer; the pipeline has no question without an error.
-            let pipeline = channel.pipeline.syncOperations
-            return (try? pipeline.handler(type: NIOSSLServerHandler.self)) == nil
-                && (try? pipeline.context(handlerType: HTTP1ToHTTPServerCodec.self)) != nil
-        }.get()
-    }
-
-    private static func sendByKernel(_ file: OpenFile, range: Range<Int64>, on channel: any Channel) async throws {
+    /// Answers whether it could: under TLS and HTTP/2 the bytes must be framed.
+    private static func sendByKernel(
+        _ file: OpenFile, range: Range<Int64>, on channel: any Channel
+    ) async throws -> Bool {
         try await file.withHandle { handle in
             let region = FileRegion(
                 fileHandle: handle, readerIndex: Int(range.lowerBound), endIndex: Int(range.upperBound))
-            try await channel.eventLoop.flatSubmit {
-                do {
-                    let codec = try channel.pipeline.syncOperations.context(handlerType: HTTP1ToHTTPServerCodec.self)
-                    let sent = channel.eventLoop.makePromise(of: Void.self)
-                    codec.writeAndFlush(NIOAny(HTTPServerResponsePart.body(.fileRegion(region))), promise: sent)
-                    return sent.futureResult
-                } catch { return channel.eventLoop.makeFailedFuture(error) }
+            return try await channel.eventLoop.flatSubmit {
+                let pipeline = channel.pipeline.syncOperations
+                // No such handler is the answer no; the pipeline has no question without an error.
+                guard (try? pipeline.handler(type: NIOSSLServerHandler.self)) == nil,
+                    let codec = try? pipeline.context(handlerType: HTTP1ToHTTPServerCodec.self)
+                else { return channel.eventLoop.makeSucceededFuture(false) }
+                let sent = channel.eventLoop.makePromise(of: Void.self)
+                codec.writeAndFlush(NIOAny(HTTPServerResponsePart.body(.fileRegion(region))), promise: sent)
+                return sent.futureResult.map { true }
             }.get()
         }
     }
