@@ -33,6 +33,9 @@ class SQLite:
     def number(self, sql):
         return self.link.execute(sql).fetchone()[0] or 0
 
+    def has_column(self, table, column):
+        return self.number(f"SELECT COUNT(*) FROM pragma_table_info('{table}') WHERE name = '{column}'") == 1
+
     def write(self, table, columns, rows):
         marks = ", ".join("?" * len(columns))
         self.link.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
@@ -57,6 +60,10 @@ class Postgres:
 
     def number(self, sql):
         return int(self._psql("-c", sql) or 0)
+
+    def has_column(self, table, column):
+        return self.number(
+            f"SELECT COUNT(*) FROM information_schema.columns WHERE table_name = '{table}' AND column_name = '{column}'") == 1
 
     def write(self, table, columns, rows):
         child = subprocess.Popen(
@@ -116,10 +123,17 @@ def seed(database, counts, log=print):
     big_manifest = manifest + counts.repositories
     database.write("manifest", columns, manifests(big_manifest, [big] * 1000))
     columns = ("id", "repository_id", "name", "manifest_id", "lifetime_start_ms", "lifetime_end_ms", "hidden")
+    marks_current = database.has_column("tag", "is_current")
+
+    def rows(periods):
+        return ((*row, 0 if row[5] else 1) for row in periods) if marks_current else periods
+
+    if marks_current:
+        columns += ("is_current",)
     database.write(
         "tag", columns,
-        ((tag + n, repository + n // counts.tags, f"v{n % counts.tags}", manifest + n // counts.tags, START + n, None, 0)
-         for n in range(counts.repositories * counts.tags)))
+        rows((tag + n, repository + n // counts.tags, f"v{n % counts.tags}", manifest + n // counts.tags, START + n, None, 0)
+             for n in range(counts.repositories * counts.tags)))
     log(f"tags after {time.time() - began:.0f} s", flush=True)
     tag += counts.repositories * counts.tags
 
@@ -132,7 +146,7 @@ def seed(database, counts, log=print):
                 row = period * counts.big_tags + n
                 yield (tag + row, big, f"build-{n:06d}", big_manifest + (row % 1000), start, end, 0)
 
-    database.write("tag", columns, history())
+    database.write("tag", columns, rows(history()))
     log(f"history after {time.time() - began:.0f} s", flush=True)
     database.finish()
     log(f"seeded in {time.time() - began:.0f} s", flush=True)

@@ -137,7 +137,7 @@ def start_ours(folder, binaries, database=None, name="data", without_sync=False,
     if database:
         config = os.path.join(folder, f"{name}.yaml")
         with open(config, "w") as file:
-            file.write(f"DB_URI: {database}\n")
+            file.write(f"DB_URI: {database}\nFEATURE_USER_INITIALIZE: true\n")
         command += ["--config", config]
     environment = dict(os.environ)
     if without_sync:
