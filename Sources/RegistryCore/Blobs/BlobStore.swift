@@ -23,7 +23,7 @@ package enum BlobStore {
 
     /// The blob in every location where `repositoryID` links it, each with the moment until which the repository keeps it
     /// without a manifest.
-    package static func all(
+    static func all(
         _ digest: Digest, inRepository repositoryID: Int64, in transaction: any Transaction
     ) throws -> [(blob: Blob, pinnedUntil: Date)] {
         try transaction.rows(
@@ -34,6 +34,14 @@ package enum BlobStore {
             ORDER BY blob.id
             """
         ).map { (try blob($0), try $0.date("pinned_until_ms")) }
+    }
+
+    /// Whether a repository has the blob, even if nobody may read it there any more.
+    static func isLinked(_ blobID: Int64, toRepository repositoryID: Int64, in transaction: any Transaction) throws
+        -> Bool
+    {
+        try transaction.row(
+            "SELECT blob_id FROM repository_blob WHERE repository_id = \(repositoryID) AND blob_id = \(blobID)") != nil
     }
 
     /// The blob in a location, whoever links it: for storing bytes only once.

@@ -67,7 +67,7 @@ package struct QuotaMeter: Sendable {
     ) throws {
         guard settings.isOn else { return }
         let repository = access.repository
-        guard try BlobStore.pinnedUntil(blob.id, inRepository: repository.id, in: transaction) == nil,
+        guard try !BlobStore.isLinked(blob.id, toRepository: repository.id, in: transaction),
             try !QuotaUsageStore.holds(blob.id, namespaceID: repository.namespaceID, in: transaction)
         else { return }
         try grow(by: QuotaUsage(bytes: blob.sizeBytes, tags: 0), access, at: now, ip: ip, transaction)

@@ -26,7 +26,7 @@ enum ManifestRoutes {
     private static func get(
         _ request: V2Request, _ name: RepositoryName, _ reference: ManifestReference
     ) async throws -> Response {
-        let (manifest, _) = try await request.services.manifests.manifest(reference, of: name, for: request.caller)
+        let (manifest, access) = try await request.services.manifests.manifest(reference, of: name, for: request.caller)
         let etag = "\"\(manifest.digest)\""
         let headers: HTTPFields = [
             .contentType: manifest.mediaType, .eTag: etag, .dockerContentDigest: manifest.digest.text,

@@ -172,7 +172,7 @@ import Testing
         let book = Book(saw: { saw.yield() })
         async let first: Void = place.store.append(chunks, to: upload, at: .start, for: book)
         // More than a batch, so that the first part is stored while the stream is still open.
-        input.yield(ByteBuffer(bytes: Self.pattern(131_072)))
+        input.yield(ByteBuffer(bytes: Self.pattern(262_144)))
         input.yield(ByteBuffer(bytes: [1]))
         for await _ in seen { break }
         await expect(.busy) { try await place.store.append(Self.stream([[9]]), to: upload, at: .start, for: Book()) }
@@ -180,7 +180,7 @@ import Testing
         input.finish()
         try await first
         try await place.store.commit(upload, at: book.mark)
-        #expect(try await Place.bytes(of: place.store.content(of: key)) == Self.pattern(131_072) + [1])
+        #expect(try await Place.bytes(of: place.store.content(of: key)) == Self.pattern(262_144) + [1])
     }
 
     @Test("an upload is free again as soon as an append has returned", arguments: StoreKind.allCases)

@@ -22,7 +22,8 @@ import Testing
             """.utf8)
         func put(_ body: [UInt8], _ reference: ManifestReference, sparse: Bool) async throws {
             _ = try await ManifestService(
-                platform: fixture.platform, quotas: QuotaMeter(platform: fixture.platform, settings: .off),
+                platform: fixture.platform, access: fixture.access,
+                quotas: QuotaMeter(platform: fixture.platform, settings: .off),
                 untaggedLifetime: 60, sparseIndexes: sparse
             ).put(
                 body, contentType: MediaType.ociIndex.text, reference: reference, in: access)
@@ -32,7 +33,8 @@ import Testing
         #expect(refused?.kind == .manifestBlobUnknown)
         try await put(index, tag, sparse: true)
         let manifests = ManifestService(
-            platform: fixture.platform, quotas: QuotaMeter(platform: fixture.platform, settings: .off))
+            platform: fixture.platform, access: fixture.access,
+            quotas: QuotaMeter(platform: fixture.platform, settings: .off))
         let missing = await #expect(throws: RegistryError.self) {
             try await manifests.manifest(.digest(digest), in: access)
         }

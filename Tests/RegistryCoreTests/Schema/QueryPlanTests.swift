@@ -52,7 +52,7 @@ private final class RecordingTransaction: Transaction {
         },
         Question("a manifest by digest") { _ = try ManifestStore.find(Digest(of: [1]), inRepository: 1, in: $0) },
         Question("whether a manifest is reachable") { _ = try ManifestStore.isReachable(1, at: now, in: $0) },
-        Question("a blob of a repository") { _ = try BlobStore.findPinned(Digest(of: [1]), inRepository: 1, in: $0) },
+        Question("a blob of a repository") { _ = try BlobStore.all(Digest(of: [1]), inRepository: 1, in: $0) },
         Question("whether a tag was there") {
             _ = try TagStore.existed(TagName("latest"), inRepository: 1, in: $0)
         },
