@@ -63,6 +63,9 @@ import WebRequests
         #expect(try await desk.get(desk.digest.text, .delete).status == 202)
         #expect(try await desk.registry.send(.delete, config, token: desk.token).status == 202)
         #expect(try await desk.registry.send(.head, config, token: desk.token).status == 404)
+        // A reader, whose question promises nothing, is told the same.
+        let reader = try await desk.registry.token(["repository:owner/app:pull"])
+        #expect(try await desk.registry.send(.get, config, token: reader).codes == ["BLOB_UNKNOWN"])
         // The manifest is still there for the time machine, and with it its bytes.
         #expect(try await desk.put("v1").status == 201)
         #expect(try await desk.registry.send(.get, config, token: desk.token).body == Array("{}".utf8))
