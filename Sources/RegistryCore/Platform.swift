@@ -45,7 +45,8 @@ package struct Platform: Sendable {
     /// With one location.
     package init(
         database: any Database, objects: any ObjectStore, cipher: FieldCipher, passwords: PasswordHasher,
-        secretKey: String? = nil, clock: WallClock = .system, randomness: Randomness = .system, identifiers: Identifiers = .system, logger: Logger
+        secretKey: String? = nil, clock: WallClock = .system, randomness: Randomness = .system,
+        identifiers: Identifiers = .system, logger: Logger
     ) {
         self.init(
             database: database, locations: ObjectLocations(objects), cipher: cipher, passwords: passwords,

@@ -18,7 +18,8 @@ import Testing
         init(_ engine: TestDatabase.Engine) async throws {
             fixture = try await BuildFixture(engine)
             let quotas = QuotaMeter(platform: fixture.platform, settings: .off)
-            manifests = ManifestService(platform: fixture.platform, access: fixture.access, quotas: quotas, untaggedLifetime: 3600)
+            manifests = ManifestService(
+                platform: fixture.platform, access: fixture.access, quotas: quotas, untaggedLifetime: 3600)
             tags = TagService(platform: fixture.platform, quotas: quotas)
         }
 
