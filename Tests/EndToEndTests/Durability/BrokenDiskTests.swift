@@ -10,7 +10,7 @@ import WebRequests
 
     @Test(
         "a blob whose bytes or name can't be written is refused, can't be read, and goes through once the disk works",
-        arguments: [("write", "/storage/uploads/"), ("fsync", "/storage/uploads/"), ("fsync", "/storage/blobs/")])
+        arguments: [("writev", "/storage/uploads/"), ("fsync", "/storage/uploads/"), ("fsync", "/storage/blobs/")])
     func blobs(_ call: String, _ part: String) async throws {
         let faults = try await DiskFaults()
         let registry = try await LoneRegistry(.sqlite, environment: faults.environment)

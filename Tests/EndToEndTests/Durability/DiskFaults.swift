@@ -44,6 +44,7 @@ struct DiskFaults: Sendable {
         #include <string.h>
         #include <sys/syscall.h>
         #include <sys/types.h>
+        #include <sys/uio.h>
         #include <unistd.h>
 
         static int fails(const char *call, int file) {
@@ -71,6 +72,9 @@ struct DiskFaults: Sendable {
         }
         ssize_t pwrite64(int file, const void *bytes, size_t count, off_t at) {
             return fails("pwrite", file) ? -1 : syscall(SYS_pwrite64, file, bytes, count, at);
+        }
+        ssize_t writev(int file, const struct iovec *parts, int count) {
+            return fails("writev", file) ? -1 : syscall(SYS_writev, file, parts, count);
         }
         ssize_t pwrite(int file, const void *bytes, size_t count, off_t at) {
             return fails("pwrite", file) ? -1 : syscall(SYS_pwrite64, file, bytes, count, at);

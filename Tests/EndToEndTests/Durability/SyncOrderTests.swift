@@ -25,7 +25,7 @@ import Testing
         #expect(rename.began > config.ended)
         let names = rename.text.split(separator: "\"")
         let (upload, object) = (String(names[1]), String(names[3]))
-        let written = try #require(calls.last("write", "<\(upload)>", before: blob.began))
+        let written = try #require(calls.last("writev", "<\(upload)>", before: blob.began))
         let synced = try #require(calls.first("fsync", "<\(upload)>", after: written.ended))
         #expect(synced.succeeded)
         #expect(synced.ended < rename.began, "the name came before the bytes were synced")
