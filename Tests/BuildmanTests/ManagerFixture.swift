@@ -18,11 +18,7 @@ import TestSupport
 
 /// An executor that starts nothing: tests play the builders.
 actor ScriptedExecutor: Executor {
-    nonisolated let name = "scripted"
-    nonisolated let rule = ExecutorSelection.Rule()
-    nonisolated let setupTime: Duration
-    nonisolated let server = "127.0.0.1:1"
-    nonisolated let stopsWithManager = true
+    nonisolated let profile: ExecutorProfile
     nonisolated let ends: AsyncStream<BuilderEnd>
     nonisolated let launches: AsyncStream<BuilderLaunch>
     private let ended: AsyncStream<BuilderEnd>.Continuation
@@ -32,7 +28,8 @@ actor ScriptedExecutor: Executor {
     private(set) var reaped: [Set<JobKey>] = []
 
     init(setupTime: Duration = .seconds(500)) {
-        self.setupTime = setupTime
+        profile = ExecutorProfile(
+            name: "scripted", setupTime: setupTime, server: "127.0.0.1:1", stopsWithManager: true)
         (ends, ended) = AsyncStream.makeStream(of: BuilderEnd.self)
         (launches, launched) = AsyncStream.makeStream(of: BuilderLaunch.self)
     }
@@ -47,6 +44,7 @@ actor ScriptedExecutor: Executor {
     }
     func stop(_ key: JobKey) { stopped.append(key) }
     func reap(keeping live: Set<JobKey>) { reaped.append(live) }
+    func keptBuilders() -> Int { 0 }
 }
 
 /// A build manager in this process on a free port, with a repository `owner/app` and builders that tests play.

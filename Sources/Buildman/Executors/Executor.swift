@@ -27,20 +27,25 @@ struct BuilderEnd: Sendable {
     let how: String
 }
 
+/// What the manager must know of an executor before it starts anything.
+struct ExecutorProfile: Sendable {
+    /// As logs, metrics and attempts show it.
+    var name: String
+    var rule = ExecutorSelection.Rule()
+    /// How long a builder may take to register (SETUP_TIME).
+    var setupTime: Duration = .seconds(500)
+    /// What its builders dial: `host:port`, verbatim.
+    var server: String
+    /// Its builders end when the manager is told to stop; others go on and are taken over.
+    var stopsWithManager: Bool
+}
+
 /// Starts and stops builders in one place: processes of this machine, Jobs of a cluster, machines of a cloud.
 ///
 /// `start` may be called again for the same attempt and then starts nothing new. `stop` may be called for a builder that
 /// is gone, or never was; when it returns, nothing of the builder runs any more.
 protocol Executor: Sendable {
-    /// As logs, metrics and attempts show it.
-    var name: String { get }
-    var rule: ExecutorSelection.Rule { get }
-    /// How long a builder may take to register (SETUP_TIME).
-    var setupTime: Duration { get }
-    /// What its builders dial: `host:port`, verbatim.
-    var server: String { get }
-    /// Its builders end when the manager is told to stop; others go on and are taken over.
-    var stopsWithManager: Bool { get }
+    var profile: ExecutorProfile { get }
 
     /// Starts the builder of one attempt and answers what this executor calls it. Throws ``ExecutorFailure``.
     func start(_ launch: BuilderLaunch) async throws -> String
@@ -54,4 +59,15 @@ protocol Executor: Sendable {
 
     /// Builders that end by themselves, from now on. One consumer.
     var ends: AsyncStream<BuilderEnd> { get }
+
+    /// How many builders of ended attempts it keeps for a person to look at (DEBUG): each holds the place of a build.
+    func keptBuilders() async -> Int
+}
+
+extension Executor {
+    var name: String { profile.name }
+    var rule: ExecutorSelection.Rule { profile.rule }
+    var setupTime: Duration { profile.setupTime }
+    var server: String { profile.server }
+    var stopsWithManager: Bool { profile.stopsWithManager }
 }

@@ -108,7 +108,9 @@ struct Composition: Sendable {
         ) async throws {
             let (clock, database) = (platform.clock, platform.database)
             let configuration = settings.configuration
-            let executors = await Self.executors(settings, manager, clock, logger)
+            let executors = await ExecutorFactory(
+                settings: settings, manager: manager, clock: clock, logger: logger
+            ).executors()
             let attempts = BuildAttemptService(
                 platform, timing: settings.attemptTiming,
                 manager: "\(ProcessInfo.processInfo.hostName):\(settings.listen.port)")
@@ -147,20 +149,6 @@ struct Composition: Sendable {
                     logger: logger),
                 clock: clock, capacity: manager.maximumBuilders, pollInterval: manager.timing.queuePollPeriod,
                 logger: logger)
-        }
-
-        /// In the configured order; what keeps one from working is said now, and again whenever a build meets it.
-        private static func executors(
-            _ settings: Settings, _ manager: BuildManagerSettings, _ clock: WallClock, _ logger: Logger
-        ) async -> [any Executor] {
-            var executors: [any Executor] = []
-            for executor in manager.executors {
-                guard case .local(let local) = executor.kind else { continue }
-                let built = LocalExecutor(settings.local(executor, local), clock: clock, logger: logger)
-                for problem in await built.problems() { logger.error("executor \(executor.name): \(problem)") }
-                executors.append(built)
-            }
-            return executors
         }
     }
 }

@@ -76,24 +76,6 @@ struct Settings: Sendable {
             configuration.server, folder: BuilderRooms.defaultBase(dataDirectory: configuration.dataDirectory))
     }
 
-    func local(_ executor: ExecutorSettings, _ local: LocalExecutorSettings) -> LocalExecutor.Settings {
-        LocalExecutor.Settings(
-            name: executor.name,
-            rule: ExecutorSelection.Rule(
-                minimumRetryThreshold: executor.minimumRetries, namespaceWhitelist: executor.allowedNamespaces,
-                stagedRollout: executor.stagedRollout),
-            setupTime: executor.setupTime ?? manager?.timing.setupTimeout ?? .seconds(500),
-            server: hostname(of: executor),
-            command: BuilderCommand.Settings(
-                program: local.program ?? Self.agentBesideThisProgram, runtime: executor.containerRuntime.rawValue,
-                isolation: local.isolation,
-                // crun, which buildah prefers, refuses the mixed cgroups of many systems; runc takes them.
-                containerStarter: LocalReadiness.lookUp("runc"),
-                certificatePath: agentAuthorities?.path, isDebug: executor.keepsBuilders),
-            base: BuilderRooms.defaultBase(dataDirectory: configuration.dataDirectory),
-            dataDirectory: configuration.dataDirectory)
-    }
-
     /// The logger of the whole program, at the level of LOGGING_LEVEL.
     var logger: Logger {
         var logger = Logger(label: "Buildman")
@@ -130,10 +112,5 @@ struct Settings: Sendable {
                     + "127.0.0.1, or set LOCAL_EXECUTOR_TRUSTED: true if you trust everybody who may build.",
                 .configuration)
         }
-    }
-
-    private static var agentBesideThisProgram: String {
-        let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        return URL(fileURLWithPath: program).deletingLastPathComponent().appending(path: "BuilderAgent").path
     }
 }

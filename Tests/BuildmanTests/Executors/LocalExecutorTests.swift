@@ -10,6 +10,7 @@ import Testing
 
 /// Builders are shell scripts here: what matters is what they can reach, and that nothing of them stays.
 @Suite("Local executor", .serialized) struct LocalExecutorTests {
+    static let profile = ExecutorProfile(name: "local", server: "127.0.0.1:50051", stopsWithManager: true)
     static let key = JobKey(buildUUID: "1f0c5b1e-8f5e-4d7a-9c3b-0a1b2c3d4e5f", attempt: 1)
 
     /// An executor whose builders run `script`, with a data directory that holds a secret.
@@ -29,7 +30,8 @@ import Testing
             let program = try folder.write("#!/bin/sh\n" + script + "\n", to: "agent")
             chmod(program, 0o755)
             let settings = LocalExecutor.Settings(
-                command: .init(program: program, runtime: "sh"), base: folder.path("rooms"),
+                profile: LocalExecutorTests.profile, command: .init(program: program, runtime: "sh"),
+                base: folder.path("rooms"),
                 dataDirectory: folder.path("data"))
             executor = LocalExecutor(settings, clock: .system, logger: Logger(label: "test"))
             rooms = BuilderRooms(
@@ -176,7 +178,8 @@ import Testing
     @Test("what is missing is said in a sentence that helps") func readiness() async throws {
         let fixture = try Fixture("exit 0")
         let settings = LocalExecutor.Settings(
-            command: .init(program: "/nowhere/agent", runtime: "no-such-runtime"), base: fixture.rooms.base,
+            profile: Self.profile, command: .init(program: "/nowhere/agent", runtime: "no-such-runtime"),
+            base: fixture.rooms.base,
             dataDirectory: fixture.data, user: "no-such-user")
         let executor = LocalExecutor(settings, clock: .system, logger: Logger(label: "test"))
         let problems = await executor.problems().joined(separator: "\n")

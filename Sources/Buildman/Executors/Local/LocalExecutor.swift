@@ -13,11 +13,7 @@ import Synchronization
 /// build but those of rootless containers.
 actor LocalExecutor: Executor {
     struct Settings: Sendable {
-        var name = "local"
-        var rule = ExecutorSelection.Rule()
-        var setupTime: Duration = .seconds(500)
-        /// What its builders dial.
-        var server = "127.0.0.1:50051"
+        var profile: ExecutorProfile
         var command: BuilderCommand.Settings
         /// Holds the folders of builders.
         var base: String
@@ -27,11 +23,7 @@ actor LocalExecutor: Executor {
         var user = BuilderUser.defaultName
     }
 
-    nonisolated let name: String
-    nonisolated let rule: ExecutorSelection.Rule
-    nonisolated let setupTime: Duration
-    nonisolated let server: String
-    nonisolated let stopsWithManager = true
+    nonisolated let profile: ExecutorProfile
     nonisolated let ends: AsyncStream<BuilderEnd>
 
     private let settings: Settings
@@ -47,10 +39,7 @@ actor LocalExecutor: Executor {
 
     init(_ settings: Settings, clock: WallClock, logger: Logger) {
         self.settings = settings
-        self.name = settings.name
-        self.rule = settings.rule
-        self.setupTime = settings.setupTime
-        self.server = settings.server
+        self.profile = settings.profile
         self.isBehindWalls = getuid() == 0
         self.rooms = BuilderRooms(
             base: settings.base, owner: isBehindWalls ? BuilderUser(named: settings.user) : nil)
@@ -104,6 +93,9 @@ actor LocalExecutor: Executor {
             }
         }
     }
+
+    /// None: a builder's walls and home go with its attempt.
+    func keptBuilders() -> Int { 0 }
 
     /// Starts the command and answers its first process, once the kernel has it.
     private func spawn(_ key: JobKey, _ command: BuilderCommand) async throws -> ProcessMark {

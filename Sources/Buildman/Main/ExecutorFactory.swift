@@ -1,0 +1,56 @@
+import Foundation
+import Logging
+import RegistryCore
+import Runtime
+
+/// Makes the executors that the configuration names, in its order.
+struct ExecutorFactory: Sendable {
+    let settings: Settings
+    let manager: BuildManagerSettings
+    let clock: WallClock
+    let logger: Logger
+
+    /// What keeps an executor from working is said now, and again whenever a build meets it.
+    func executors() async -> [any Executor] {
+        var executors: [any Executor] = []
+        for executor in manager.executors {
+            switch executor.kind {
+            case .local(let local): executors.append(await localExecutor(executor, local))
+            case .kubernetes, .ec2: continue
+            }
+        }
+        return executors
+    }
+
+    private func localExecutor(_ executor: ExecutorSettings, _ local: LocalExecutorSettings) async -> LocalExecutor {
+        let built = LocalExecutor(
+            LocalExecutor.Settings(
+                profile: profile(of: executor, stopsWithManager: true),
+                command: BuilderCommand.Settings(
+                    program: local.program ?? Self.agentBesideThisProgram, runtime: executor.containerRuntime.rawValue,
+                    isolation: local.isolation,
+                    // crun, which buildah prefers, refuses the mixed cgroups of many systems; runc takes them.
+                    containerStarter: LocalReadiness.lookUp("runc"),
+                    certificatePath: settings.agentAuthorities?.path, isDebug: executor.keepsBuilders),
+                base: BuilderRooms.defaultBase(dataDirectory: settings.configuration.dataDirectory),
+                dataDirectory: settings.configuration.dataDirectory),
+            clock: clock, logger: logger)
+        for problem in await built.problems() { logger.error("executor \(executor.name): \(problem)") }
+        return built
+    }
+
+    private func profile(of executor: ExecutorSettings, stopsWithManager: Bool) -> ExecutorProfile {
+        ExecutorProfile(
+            name: executor.name,
+            rule: ExecutorSelection.Rule(
+                minimumRetryThreshold: executor.minimumRetries, namespaceWhitelist: executor.allowedNamespaces,
+                stagedRollout: executor.stagedRollout),
+            setupTime: executor.setupTime ?? manager.timing.setupTimeout,
+            server: settings.hostname(of: executor), stopsWithManager: stopsWithManager)
+    }
+
+    private static var agentBesideThisProgram: String {
+        let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        return URL(fileURLWithPath: program).deletingLastPathComponent().appending(path: "BuilderAgent").path
+    }
+}
