@@ -10,11 +10,12 @@ import time
 
 import blob_transfer
 import builds
+import collection
 import small_requests
 from processes import machine, stop_all
 from sides import sign_in, start_docker_registry, start_nginx, start_ours
 
-PARTS = ("small", "pull", "push", "images", "memory", "builds")
+PARTS = ("small", "pull", "push", "images", "memory", "builds", "gc")
 
 
 def measure(parts, folder, options):
@@ -41,6 +42,8 @@ def measure(parts, folder, options):
             blob_transfer.many_pushes(side)
     if "builds" in parts:
         builds.measure(ours, token, folder, options.binaries, options.rounds)
+    if "gc" in parts:
+        collection.measure(folder, options.binaries, options.rounds)
     print(f"peak memory: {', '.join(f'{side.name} {side.process.peak_mebibytes():.0f} MiB' for side in sides)}")
 
 

@@ -127,17 +127,18 @@ def start_nginx(folder):
     return side
 
 
-def start_ours(folder, binaries, database=None, name="data", without_sync=False, again=False):
+def start_ours(folder, binaries, database=None, name="data", without_sync=False, again=False, settings=""):
     """RegistryLite alone. `database` is a DB_URI, SQLite in the data folder without one; `without_sync` takes its syncs away,
-    for a comparison at the durability of a registry that has none; `again` opens a folder that was used before."""
+    for a comparison at the durability of a registry that has none; `again` opens a folder that was used before; `settings`
+    are further lines of its configuration."""
     port = free_port()
     data = os.path.join(folder, name)
     os.makedirs(data, mode=0o700, exist_ok=again)
     command = [f"{binaries}/RegistryLite", "serve", "--listen", f"127.0.0.1:{port}", "--data-dir", data]
-    if database:
+    if database or settings:
         config = os.path.join(folder, f"{name}.yaml")
         with open(config, "w") as file:
-            file.write(f"DB_URI: {database}\nFEATURE_USER_INITIALIZE: true\n")
+            file.write(f"DB_URI: {database or f'sqlite:///{data}/registry.db'}\nFEATURE_USER_INITIALIZE: true\n{settings}")
         command += ["--config", config]
     environment = dict(os.environ)
     if without_sync:
