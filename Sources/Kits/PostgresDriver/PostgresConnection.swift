@@ -8,7 +8,13 @@ import protocol SQL.Transaction
 /// A session with a thread of its own: whoever waits for the server blocks no thread of Swift's pool.
 actor PostgresConnection {
     /// How a body's transaction began.
-    enum Mode { case reading, writing, alone }
+    enum Mode {
+        case reading, writing
+        /// After having lost too often: no other write runs meanwhile, in any process.
+        case undisturbed
+        /// No other body of this kind runs meanwhile; writes do.
+        case alone
+    }
 
     /// What came of one attempt to run a body.
     enum Outcome<Value: Sendable>: Sendable {
@@ -23,6 +29,8 @@ actor PostgresConnection {
 
     /// Serialises `writeAlone` between processes; any number that nobody else is likely to use in this database.
     private static let aloneKey: Int64 = 0x5265_6769_7374_7279
+    /// Shared by all writes, and held alone by one that is not to be disturbed.
+    private static let writersKey: Int64 = 0x5265_6769_7374_7757
 
     private nonisolated let executor: QueueExecutor
     private let session: PostgresSession
@@ -44,14 +52,21 @@ actor PostgresConnection {
     func run<Value: Sendable>(
         _ mode: Mode, _ body: @Sendable (any Transaction) throws -> Value
     ) -> (outcome: Outcome<Value>, isUsable: Bool) {
-        if mode == .alone, let failure = command("SELECT pg_advisory_lock(\(Self.aloneKey))") {
+        let key: Int64? =
+            switch mode {
+            case .reading, .writing: nil
+            case .undisturbed: Self.writersKey
+            case .alone: Self.aloneKey
+            }
+        // Before the transaction begins: what it sees must be what the lock's last holder left.
+        if let key, let failure = command("SELECT pg_advisory_lock(\(key))") {
             return (session.isBroken ? .broken(failure) : .failed(failure), false)
         }
         let outcome = attempt(mode, body)
         var isUsable = !session.isBroken && session.isIdle
-        if mode == .alone, isUsable {
+        if let key, isUsable {
             // A connection that can't give the lock back must go: the server then frees it.
-            isUsable = command("SELECT pg_advisory_unlock(\(Self.aloneKey))") == nil
+            isUsable = command("SELECT pg_advisory_unlock(\(key))") == nil
         }
         return (outcome, isUsable)
     }
@@ -83,10 +98,7 @@ actor PostgresConnection {
     private func attempt<Value: Sendable>(
         _ mode: Mode, _ body: @Sendable (any Transaction) throws -> Value
     ) -> Outcome<Value> {
-        let begin =
-            mode == .reading
-            ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"
-        if let failure = command(begin) { return session.isBroken ? .broken(failure) : .failed(failure) }
+        if let failure = command(Self.begin(mode)) { return session.isBroken ? .broken(failure) : .failed(failure) }
         let transaction = PostgresTransaction(session, mode: mode)
         let value: Value
         do {
@@ -105,6 +117,16 @@ actor PostgresConnection {
             return .failed(error)
         }
         return commit(value, mode)
+    }
+
+    private static func begin(_ mode: Mode) -> String {
+        let write = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"
+        return switch mode {
+        case .reading: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        // One round trip. Who waits here for an undisturbed write may lose to it afterwards, and runs again.
+        case .writing: "\(write); SELECT pg_advisory_xact_lock_shared(\(writersKey))"
+        case .undisturbed, .alone: write
+        }
     }
 
     private func commit<Value: Sendable>(_ value: Value, _ mode: Mode) -> Outcome<Value> {

@@ -88,7 +88,8 @@ package final class PostgresDatabase: Database {
                 guard retries.reconnections > 0, retries.mayReconnect() else { throw error }
                 continue
             }
-            let (outcome, isUsable) = await connection.run(mode, body)
+            let isLoser = mode == .writing && retries.conflicts >= RetryRule.conflictsBeforeUndisturbed
+            let (outcome, isUsable) = await connection.run(isLoser ? .undisturbed : mode, body)
             await pool.give(back: connection, isUsable: isUsable)
             switch outcome {
             case .done(let value): return value

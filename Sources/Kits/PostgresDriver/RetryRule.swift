@@ -1,6 +1,8 @@
 /// How often and how soon a body runs again.
 struct RetryRule {
-    /// Enough for eight writers on one row to finish a hundred times each; a conflict beyond that is worth an error.
+    /// A write that lost so often runs while no other one does, and so wins.
+    static let conflictsBeforeUndisturbed = 6
+    /// Only programs that write past this kit make an undisturbed write lose; that many times is worth an error.
     static let mostConflicts = 40
     static let mostReconnections = 2
     /// In microseconds: the first pause, and the longest.

@@ -1,3 +1,4 @@
+import Glibc
 import SQL
 import TestSupport
 import Testing
@@ -70,6 +71,29 @@ import Testing
             try await group.waitForAll()
         }
         #expect(try await database.value(ofCounter: 1) == 800)
+    }
+
+    @Test("a slow writer wins among quick ones", .timeLimit(.minutes(1)), arguments: TestDatabase.allEngines)
+    func slowWriterWins(_ engine: TestDatabase.Engine) async throws {
+        let database = try await engine.makeWithTables()
+        let isOver = Shared(false)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 {
+                let other = try database.another()
+                group.addTask {
+                    while !isOver.value {
+                        try await other.write { try $0.run("UPDATE counter SET value = value + 1 WHERE id = 1") }
+                    }
+                }
+            }
+            defer { isOver.change { $0 = true } }
+            // Work of 30 ms between reading and writing: somebody has always been quicker.
+            try await database.write { transaction in
+                let value = try transaction.number("SELECT value FROM counter WHERE id = 1") ?? -1
+                usleep(30_000)
+                try transaction.run("UPDATE counter SET value = \(value + 1) WHERE id = 1")
+            }
+        }
     }
 
     @Test("two writers never decide on what the other is changing", arguments: TestDatabase.allEngines)
