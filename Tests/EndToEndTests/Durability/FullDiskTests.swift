@@ -105,6 +105,45 @@ import WebRequests
         #expect(try await registry.server.terminate() == 0)
     }
 
+    @Test(
+        "PostgreSQL's disk: 507 with a sentence, pulls go on, and space that comes back is used at once",
+        .enabled(if: SmallTablespace.isPossible))
+    func postgres() async throws {
+        let registry = try await LoneRegistry(.postgres)
+        let disk = try await SmallTablespace(for: try #require(registry.database), megabytes: 16)
+        try await registry.start()
+        let admin = try await registry.initialize()
+        let token = try await registry.token(["admin/app"])
+        let manifest = try await registry.push(Self.layer, to: "admin/app", tag: "v1", token: token)
+        try disk.fill()
+
+        // The tables have room left in their last pages.
+        var refused: WebResponse?
+        var acknowledged: [Digest] = []
+        for number in 0..<2000 where refused == nil {
+            let (digest, answer) = try await registry.upload(
+                Array("blob \(number)".utf8), to: "admin/app", token: token)
+            if answer.status == 201 { acknowledged.append(digest) } else { refused = answer }
+        }
+        try Self.expectFull(try #require(refused, "2000 pushes fitted into a full disk"))
+        var build: WebResponse?
+        for _ in 0..<500 where build?.status != 507 {
+            build = try await registry.api(
+                .post, "/api/v1/repository/admin/app/build/", #"{"archive_url":"https://example.com/a.tar.gz"}"#,
+                token: admin)
+        }
+        #expect(build?.status == 507, "\(build?.text ?? "")")
+        try await Self.expectPulls(registry, manifest)
+
+        try disk.free()
+        try await registry.push(Self.big, to: "admin/app", tag: "v2", token: token)
+        try await Self.expectPulls(registry, manifest)
+        for digest in acknowledged {
+            #expect(try await registry.send(.head, "/v2/admin/app/blobs/\(digest)", token: token).status == 200)
+        }
+        #expect(try await registry.server.terminate() == 0)
+    }
+
     private static func begin(_ registry: LoneRegistry, _ token: String) async throws -> String {
         let answer = try await registry.send(.post, "/v2/admin/app/blobs/uploads/", token: token)
         return try #require(answer.headers["Location"])

@@ -35,7 +35,12 @@ struct SmallDisk: Sendable {
 
     /// Fills the disk to the last byte, but for `left` bytes.
     func fill(of server: Server, leaving left: Int = 0) throws {
-        let file = open(outside("filler", of: server), O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        try Self.fill(outside("filler", of: server), leaving: left)
+    }
+
+    /// Lets a file grow until its disk is full, but for `left` bytes.
+    static func fill(_ path: String, leaving left: Int = 0) throws {
+        let file = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         guard file >= 0 else { throw SystemCallFailed("open") }
         defer { close(file) }
         for size in [1 << 20, 4096] {
