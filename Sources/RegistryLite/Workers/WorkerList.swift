@@ -8,7 +8,8 @@ enum WorkerList {
         let clock = services.platform.clock
         let sessions = SessionCleanupStep(platform: services.platform)
         let uploads = UploadCleanupStep(platform: services.platform)
-        let collection = CollectionStep(platform: services.platform)
+        let (collecting, deleting) = (WorkPace(clock: clock), WorkPace(clock: clock))
+        let collection = CollectionStep(platform: services.platform, between: { try await collecting.rest() })
         let quotas = QuotaCountStep(
             platform: services.platform, meter: services.quotaMeter, settings: services.site.quotas)
         var workers = [
@@ -33,7 +34,8 @@ enum WorkerList {
         if configuration.features.repositoryGarbageCollection { scope.insert(.repositories) }
         if configuration.features.namespaceGarbageCollection { scope.insert(.namespaces) }
         if !scope.isEmpty {
-            let deletion = DeletionStep(platform: services.platform, scope: scope)
+            let deletion = DeletionStep(
+                platform: services.platform, scope: scope, between: { try await deleting.rest() })
             workers.append(
                 PeriodicWorker(name: "deletion", interval: period, clock: clock, logger: logger) {
                     try await deletion.run()
