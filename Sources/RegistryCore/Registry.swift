@@ -27,6 +27,8 @@ package struct SiteSettings: Sendable {
     package var registryTokens = RegistryTokenRule()
     package var serviceKeys = ServiceKeyRule()
     package var pullLog = PullLogRule()
+    /// DEFAULT_NAMESPACE_MAXIMUM_BUILD_COUNT: how many builds of a new namespace may wait or run at once; nil for any number.
+    package var maximumQueuedBuilds: Int?
     /// FEATURE_QUOTA_MANAGEMENT, DEFAULT_SYSTEM_REJECT_QUOTA_BYTES.
     package var quotas: QuotaSettings
 
@@ -95,10 +97,12 @@ package struct Registry: Sendable {
         self.site = site
         access = AccessControl(
             database: platform.database, anonymousAccess: site.anonymousAccess, superusers: site.superusers)
-        accounts = AccountService(platform: platform, timeMachine: site.tags.timeMachine)
+        accounts = AccountService(
+            platform: platform, timeMachine: site.tags.timeMachine, maximumQueuedBuilds: site.maximumQueuedBuilds)
         signIn = SignInService(platform: platform)
         sessions = SessionService(platform: platform)
-        organizations = OrganizationService(platform: platform, timeMachine: site.tags.timeMachine)
+        organizations = OrganizationService(
+            platform: platform, timeMachine: site.tags.timeMachine, maximumQueuedBuilds: site.maximumQueuedBuilds)
         permissions = PermissionService(platform: platform)
         robots = RobotService(platform: platform)
         oauthTokens = OAuthTokenService(platform: platform)

@@ -17,6 +17,8 @@ package struct QueueItem: Sendable, Hashable {
     package let id: Int64
     /// The text of a ``QueueName``.
     package let name: String
+    /// ``QueueName/lane``.
+    package let lane: String
     package let body: String
     package let availableAfter: Date
     /// False while somebody works on it.
@@ -28,11 +30,13 @@ package struct QueueItem: Sendable, Hashable {
     package let stateID: String
 
     package init(
-        id: Int64, name: String, body: String, availableAfter: Date, isAvailable: Bool, processingExpires: Date?,
+        id: Int64, name: String, lane: String = "", body: String, availableAfter: Date, isAvailable: Bool,
+        processingExpires: Date?,
         retriesRemaining: Int, stateID: String
     ) {
         self.id = id
         self.name = name
+        self.lane = lane
         self.body = body
         self.availableAfter = availableAfter
         self.isAvailable = isAvailable

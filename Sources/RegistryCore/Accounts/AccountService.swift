@@ -31,11 +31,16 @@ package struct AccountService: Sendable {
 
     private let platform: Platform
     private let timeMachine: TimeMachine
+    private let maximumQueuedBuilds: Int?
 
-    /// - Parameter timeMachine: DEFAULT_TAG_EXPIRATION, what new users begin with.
-    package init(platform: Platform, timeMachine: TimeMachine = .standard) {
+    /// What new users begin with.
+    /// - Parameters:
+    ///   - timeMachine: DEFAULT_TAG_EXPIRATION.
+    ///   - maximumQueuedBuilds: DEFAULT_NAMESPACE_MAXIMUM_BUILD_COUNT.
+    package init(platform: Platform, timeMachine: TimeMachine = .standard, maximumQueuedBuilds: Int? = nil) {
         self.platform = platform
         self.timeMachine = timeMachine
+        self.maximumQueuedBuilds = maximumQueuedBuilds
     }
 
     /// Makes a user and answers it.
@@ -49,7 +54,7 @@ package struct AccountService: Sendable {
         let hash = try await SignInService.whenNotBusy { try await platform.passwords.hash(user.password) }
         var row = AccountStore.NewAccount(
             uuid: platform.identifiers.uuid(), name: name.text, kind: .user, passwordHash: hash.text, email: email,
-            timeMachine: timeMachine, created: platform.clock.now)
+            timeMachine: timeMachine, maximumQueuedBuilds: maximumQueuedBuilds, created: platform.clock.now)
         switch origin {
         case .signUp: break
         case .administrator(let superuser): (row.isSuperuser, row.isVerified) = (superuser, true)

@@ -15,11 +15,13 @@ package enum AccountStore {
         package var isSuperuser = false
         /// How long removed tags stay restorable; DEFAULT_TAG_EXPIRATION.
         package var timeMachine: TimeMachine
+        /// How many builds may wait or run at once; nil for any number.
+        package var maximumQueuedBuilds: Int?
         package var created: Date
 
         package init(
             uuid: String, name: String, kind: Account.Kind, passwordHash: String? = nil, email: EmailAddress? = nil,
-            timeMachine: TimeMachine = .standard, created: Date
+            timeMachine: TimeMachine = .standard, maximumQueuedBuilds: Int? = nil, created: Date
         ) {
             self.uuid = uuid
             self.name = name
@@ -27,6 +29,7 @@ package enum AccountStore {
             self.passwordHash = passwordHash
             self.email = email
             self.timeMachine = timeMachine
+            self.maximumQueuedBuilds = maximumQueuedBuilds
             self.created = created
         }
     }
@@ -43,10 +46,10 @@ package enum AccountStore {
         try transaction.number(
             """
             INSERT INTO account (uuid, name, kind, password_hash, email, verified, superuser,
-                removed_tag_expiration_s, created_ms)
+                removed_tag_expiration_s, maximum_queued_builds_count, created_ms)
             VALUES (\(account.uuid), \(account.name), \(account.kind.rawValue), \(account.passwordHash),
                 \(account.email?.text), \(account.isVerified), \(account.isSuperuser),
-                \(account.timeMachine.seconds), \(account.created))
+                \(account.timeMachine.seconds), \(account.maximumQueuedBuilds), \(account.created))
             ON CONFLICT DO NOTHING RETURNING id
             """)
     }

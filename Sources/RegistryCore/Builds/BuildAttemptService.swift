@@ -29,6 +29,8 @@ package struct BuildAttemptService: Sendable {
         package let attempt: BuildAttempt
         /// Launches that are left after this one.
         package let retriesRemaining: Int
+        /// Since when it has waited for this launch: its request, or the moment at which it was to be tried again.
+        package let waitingSince: Date
         /// An attempt whose claim had run out, which this one replaces; its builder must be stopped.
         package let superseded: BuildAttempt?
     }
@@ -41,7 +43,12 @@ package struct BuildAttemptService: Sendable {
         case full
         /// Nothing waits, except for what becomes claimable at that moment.
         case empty(next: Date?)
+        /// Something waits, and nothing of it is admitted; more becomes claimable at that moment.
+        case held(next: Date?)
     }
+
+    /// Whether any executor may be asked to start a build of that namespace with so many launches left after this one.
+    package typealias Admission = @Sendable (_ namespace: String, _ retriesRemaining: Int) -> Bool
 
     private let database: any Database
     private let clock: WallClock
@@ -59,17 +66,23 @@ package struct BuildAttemptService: Sendable {
     }
 
     /// Takes the next build and begins an attempt of it, unless `capacity` attempts are live already, anywhere.
-    package func claimNext(capacity: Int) async throws -> Claim {
+    /// - Parameter admits: builds that it refuses stay in the queue, with all their launches.
+    package func claimNext(
+        capacity: Int, admitting admits: @escaping Admission = { _, _ in true }
+    ) async throws -> Claim {
         let (stateID, now) = (identifiers.uuid(), clock.now)
+        // Most wake-ups find nothing to do, and those must cost no writer its turn.
+        let found = try await database.read { try obstacle(capacity, admits, at: now, in: $0) }
+        if let found { return found }
         return try await database.write { transaction in
             // An attempt that is live holds a slot: counting and claiming are one transaction.
             guard try BuildAttemptStore.liveCount(at: now, in: transaction) < capacity else { return .full }
             let item = try WorkQueue.claim(
-                .dockerfileBuild, for: timing.reservation, order: .strictlyOldestFirst, at: now, stateID: stateID,
-                in: transaction)
+                .dockerfileBuild, for: timing.reservation, order: .fairShare, at: now, stateID: stateID,
+                admitting: { admits($0.lane, $0.retriesRemaining - 1) }, in: transaction)
             guard let item else {
-                return .empty(
-                    next: try WorkQueue.nextAvailability(of: .dockerfileBuild, after: now, in: transaction))
+                // Somebody else was faster.
+                return try obstacle(capacity, admits, at: now, in: transaction) ?? .empty(next: nil)
             }
             guard let body = QueueBody(item.body),
                 let build = try BuildStore.find(uuid: body.buildUUID, in: transaction),
@@ -87,8 +100,44 @@ package struct BuildAttemptService: Sendable {
             return .job(
                 Job(
                     build: build, repository: repository, attempt: attempt, retriesRemaining: item.retriesRemaining,
-                    superseded: superseded))
+                    waitingSince: isFirstLaunch(item) ? build.startedAt : item.availableAfter, superseded: superseded))
         }
+    }
+
+    /// Begins a new attempt in place of one that its executor failed to start, under the same claim. Whatever that
+    /// executor may have started after all speaks for an attempt that is over. Nil when the old one had ended already.
+    package func replace(_ attempt: BuildAttempt) async throws -> BuildAttempt? {
+        let now = clock.now
+        return try await database.write { transaction in
+            guard try BuildAttemptStore.end(attempt.id, .notStarted, at: now, in: transaction) else { return nil }
+            try DelegateTokenStore.revoke(attemptID: attempt.id, at: now, in: transaction)
+            return try BuildAttemptStore.begin(
+                buildID: attempt.buildID, claim: attempt.claim, manager: manager, at: now,
+                leaseUntil: now.addingTimeInterval(timing.reservation.seconds),
+                deadline: now.addingTimeInterval(timing.maximum.seconds), in: transaction)
+        }
+    }
+
+    /// Why nothing can be claimed now; nil when something can.
+    private func obstacle(
+        _ capacity: Int, _ admits: Admission, at now: Date, in transaction: any Transaction
+    ) throws -> Claim? {
+        guard try BuildAttemptStore.liveCount(at: now, in: transaction) < capacity else { return .full }
+        var isHeld = false
+        let candidates = try WorkQueue.candidates(
+            .dockerfileBuild, ClaimRule(at: now, order: .fairShare),
+            { item in
+                let isAdmitted = admits(item.lane, item.retriesRemaining - 1)
+                if !isAdmitted { isHeld = true }
+                return isAdmitted
+            }, in: transaction)
+        guard candidates.isEmpty else { return nil }
+        let next = try WorkQueue.nextAvailability(of: .dockerfileBuild, after: now, in: transaction)
+        return isHeld ? .held(next: next) : .empty(next: next)
+    }
+
+    private func isFirstLaunch(_ item: QueueItem) -> Bool {
+        item.retriesRemaining == BuildService.maximumLaunches - 1
     }
 
     /// Notes which executor started the attempt. False when it has ended meanwhile: then its builder must be stopped.
@@ -154,9 +203,13 @@ package struct BuildAttemptService: Sendable {
             case .complete: try WorkQueue.complete(attempt.claim, in: transaction)
             case .tryAgain(let restoringRetry):
                 let delay = restoringRetry ? timing.startDelay : timing.retryDelay
-                try WorkQueue.incomplete(
+                let isReturned = try WorkQueue.incomplete(
                     attempt.claim, availableAfter: now.addingTimeInterval(delay.seconds),
                     restoringRetry: restoringRetry, stateID: stateID, in: transaction)
+                // Without a launch left nobody will ever claim it again.
+                if isReturned, try !WorkQueue.hasRetriesLeft(attempt.claim.itemID, in: transaction) {
+                    try WorkQueue.remove(attempt.claim.itemID, in: transaction)
+                }
             }
             let isOver = try !WorkQueue.hasRetriesLeft(attempt.claim.itemID, in: transaction)
             if isOver, outcome.phase == .internalError {

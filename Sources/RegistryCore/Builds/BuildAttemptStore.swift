@@ -53,6 +53,16 @@ package enum BuildAttemptStore {
                 "SELECT COUNT(*) FROM build_attempt WHERE ended_ms IS NULL AND lease_expires_ms > \(now)") ?? 0)
     }
 
+    /// How many attempts are live on each executor; under `-` those that none has started yet.
+    package static func liveByExecutor(in transaction: any Transaction) throws -> [String: Int] {
+        let rows = try transaction.rows(
+            """
+            SELECT COALESCE(executor, '-') AS name, COUNT(*) AS count FROM build_attempt WHERE ended_ms IS NULL
+            GROUP BY COALESCE(executor, '-')
+            """)
+        return try Dictionary(rows.map { (try $0.text("name"), try $0.int("count")) }) { first, _ in first }
+    }
+
     /// Whether the attempt may still change anything. Asked in the transaction that makes the change.
     package static func isLive(_ id: Int64, in transaction: any Transaction) throws -> Bool {
         try transaction.row("SELECT 1 AS found FROM build_attempt WHERE id = \(id) AND ended_ms IS NULL") != nil

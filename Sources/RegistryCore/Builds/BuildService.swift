@@ -185,7 +185,7 @@ package struct BuildService: Sendable {
         guard let limit = try BuildStore.maximumQueuedBuilds(ofNamespace: repository.namespaceID, in: transaction)
         else { return }
         let queued = try WorkQueue.aliveCount(
-            under: .builds(in: repository.name.namespace), at: now, in: transaction)
+            inLaneOf: .builds(in: repository.name.namespace), at: now, in: transaction)
         guard queued < limit else {
             throw RegistryError(.throttled, "The maximum number of queued builds (\(limit)) has been reached.")
         }

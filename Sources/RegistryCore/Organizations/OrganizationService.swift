@@ -7,11 +7,16 @@ import SQL
 package struct OrganizationService: Sendable {
     private let platform: Platform
     private let timeMachine: TimeMachine
+    private let maximumQueuedBuilds: Int?
 
-    /// - Parameter timeMachine: DEFAULT_TAG_EXPIRATION, what new organizations begin with.
-    package init(platform: Platform, timeMachine: TimeMachine = .standard) {
+    /// What new organizations begin with.
+    /// - Parameters:
+    ///   - timeMachine: DEFAULT_TAG_EXPIRATION.
+    ///   - maximumQueuedBuilds: DEFAULT_NAMESPACE_MAXIMUM_BUILD_COUNT.
+    package init(platform: Platform, timeMachine: TimeMachine = .standard, maximumQueuedBuilds: Int? = nil) {
         self.platform = platform
         self.timeMachine = timeMachine
+        self.maximumQueuedBuilds = maximumQueuedBuilds
     }
 
     /// An organization as somebody sees it.
@@ -39,19 +44,20 @@ package struct OrganizationService: Sendable {
         let email: EmailAddress?
         let uuid: String
         let timeMachine: TimeMachine
+        let maximumQueuedBuilds: Int?
         let created: Date
     }
 
     func draft(_ name: Username, email: EmailAddress?) -> Draft {
         Draft(
             name: name, email: email, uuid: platform.identifiers.uuid(), timeMachine: timeMachine,
-            created: platform.clock.now)
+            maximumQueuedBuilds: maximumQueuedBuilds, created: platform.clock.now)
     }
 
     static func create(_ draft: Draft, by creator: UserAccess, _ transaction: any Transaction) throws -> Account {
         let row = AccountStore.NewAccount(
             uuid: draft.uuid, name: draft.name.text, kind: .organization, email: draft.email,
-            timeMachine: draft.timeMachine, created: draft.created)
+            timeMachine: draft.timeMachine, maximumQueuedBuilds: draft.maximumQueuedBuilds, created: draft.created)
         guard let id = try AccountStore.insert(row, in: transaction),
             let organization = try AccountStore.find(id: id, in: transaction)
         else {

@@ -6,7 +6,7 @@ package enum Schema {
         accountsMigration, repositoriesMigration, blobsMigration, manifestsMigration, buildsMigration,
         auditLogMigration, garbageCollectionMigration, uploadStateMigration,
         contentManagementMigration, tagsMigration, detachedReferrersMigration, appTokensMigration,
-        objectNamesMigration, quotasMigration,
+        objectNamesMigration, quotasMigration, queueLanesMigration,
     ]
 }
 

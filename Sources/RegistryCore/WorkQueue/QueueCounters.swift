@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 import Metrics
 
 /// Counts what is done with the work queue. Names and labels are Quay's. Source: Quay 6.13.
@@ -18,6 +18,20 @@ package enum QueueCounters {
         /// Somebody else was faster.
         case claimed
         case nonexistent = "nonexistant"
+    }
+
+    /// Makes a queue's counters, so that the first increase of each is seen as one.
+    package static func introduce(_ root: QueueRoot) {
+        for (label, dimensions) in [
+            ("quay_queue_item_puts_total", [("queue_name", root.rawValue)]),
+            ("quay_queue_item_deletes_total", [("queue_name", root.rawValue)]),
+        ]
+            + [Availability.acquired, .claimed, .nonexistent].map({
+                ("quay_queue_item_gets_total", [("queue_name", root.rawValue), ("availability", $0.rawValue)])
+            })
+        {
+            _ = Counter(label: label, dimensions: dimensions)
+        }
     }
 
     static func put(_ root: QueueRoot) { count("quay_queue_item_puts_total", [("queue_name", root.rawValue)]) }

@@ -18,8 +18,10 @@ package enum WorkQueue {
     ) throws -> Int64 {
         let id = try transaction.number(
             """
-            INSERT INTO queue_item (root, queue_name, body, available_after_ms, retries_remaining, state_id, created_ms)
-            VALUES (\(name.root.rawValue), \(name.text), \(body), \(availableAfter ?? now), \(retries), \(stateID), \(now))
+            INSERT INTO queue_item (root, queue_name, lane, body, available_after_ms, retries_remaining, state_id,
+                created_ms)
+            VALUES (\(name.root.rawValue), \(name.text), \(name.lane), \(body), \(availableAfter ?? now), \(retries),
+                \(stateID), \(now))
             RETURNING id
             """)
         guard let id else { throw DatabaseError(.decoding, "An inserted queue item answered no id.") }
@@ -32,13 +34,14 @@ package enum WorkQueue {
     /// - Parameters:
     ///   - stateID: a fresh uuid, which becomes the claim.
     ///   - chance: a random number from 0 up to 1, for ``ClaimRule/Order/anyOfTheOldest``.
+    ///   - admits: whether the caller can do anything for an item now; what it refuses stays where it is.
     package static func claim(
         _ root: QueueRoot, for duration: Duration, order: ClaimRule.Order, at now: Date, stateID: String,
-        chance: Double = 0, in transaction: any Transaction
+        chance: Double = 0, admitting admits: (QueueItem) -> Bool = { _ in true }, in transaction: any Transaction
     ) throws -> QueueItem? {
         let rule = ClaimRule(at: now, order: order)
         var passedOver: Set<Int64> = []
-        let candidates = try claimable(root, at: now, in: transaction)
+        let candidates = try candidates(root, rule, admits, in: transaction)
         while let item = rule.pick(from: candidates.filter { !passedOver.contains($0.id) }, chance: chance) {
             let expires = now.addingTimeInterval(duration.seconds)
             let claimed = try transaction.run(
@@ -49,16 +52,27 @@ package enum WorkQueue {
                 """)
             if claimed == 1 {
                 QueueCounters.got(root, .acquired)
+                if order == .fairShare { try serve(item.lane, of: root, at: now, in: transaction) }
                 return QueueItem(
-                    id: item.id, name: item.name, body: item.body, availableAfter: item.availableAfter,
-                    isAvailable: false, processingExpires: expires, retriesRemaining: item.retriesRemaining - 1,
-                    stateID: stateID)
+                    id: item.id, name: item.name, lane: item.lane, body: item.body,
+                    availableAfter: item.availableAfter, isAvailable: false, processingExpires: expires,
+                    retriesRemaining: item.retriesRemaining - 1, stateID: stateID)
             }
             QueueCounters.got(root, .claimed)
             passedOver.insert(item.id)
         }
         QueueCounters.got(root, .nonexistent)
         return nil
+    }
+
+    /// The items that ``ClaimRule`` would let be claimed now and that the caller admits, in the order of their turn.
+    static func candidates(
+        _ root: QueueRoot, _ rule: ClaimRule, _ admits: (QueueItem) -> Bool, in transaction: any Transaction
+    ) throws -> [QueueItem] {
+        switch rule.order {
+        case .anyOfTheOldest: try oldest(root, at: rule.now, in: transaction).filter(admits)
+        case .fairShare: try heads(root, at: rule.now, admits, in: transaction)
+        }
     }
 
     /// The work is done: the item goes. False when the claim was no longer the item's.
@@ -128,14 +142,14 @@ package enum WorkQueue {
         try transaction.row("SELECT 1 AS found FROM queue_item WHERE id = \(id) AND retries_remaining > 0") != nil
     }
 
-    /// How many items under `name` wait or are worked on; what has run out of retries doesn't count.
-    package static func aliveCount(under name: QueueName, at now: Date, in transaction: any Transaction) throws -> Int {
-        // Compared as a prefix by length: a name may hold `_`, which LIKE would take for any character.
+    /// How many items of a name's lane wait or are worked on; what has run out of retries doesn't count.
+    package static func aliveCount(inLaneOf name: QueueName, at now: Date, in transaction: any Transaction) throws
+        -> Int
+    {
         Int(
             try transaction.number(
                 """
-                SELECT COUNT(*) FROM queue_item WHERE root = \(name.root.rawValue)
-                    AND substr(queue_name, 1, CAST(\(name.text.count) AS INTEGER)) = \(name.text)
+                SELECT COUNT(*) FROM queue_item WHERE root = \(name.root.rawValue) AND lane = \(name.lane)
                     AND (retries_remaining > 0 OR (available = 0 AND processing_expires_ms > \(now)))
                 """) ?? 0)
     }
@@ -156,8 +170,8 @@ package enum WorkQueue {
         try transaction.row("\(columns) WHERE item.id = \(id)").map(item)
     }
 
-    /// The oldest items that ``ClaimRule`` would let be claimed, oldest first.
-    private static func claimable(
+    /// The oldest items that can be claimed, oldest first.
+    private static func oldest(
         _ root: QueueRoot, at now: Date, in transaction: any Transaction
     ) throws -> [QueueItem] {
         try transaction.rows(
@@ -171,15 +185,16 @@ package enum WorkQueue {
         ).map(item)
     }
 
-    private static let columns: Query = """
-        SELECT item.id, item.queue_name, item.body, item.available_after_ms, item.available,
+    static let columns: Query = """
+        SELECT item.id, item.queue_name, item.lane, item.body, item.available_after_ms, item.available,
             item.processing_expires_ms, item.retries_remaining, item.state_id
         FROM queue_item AS item
         """
 
-    private static func item(_ row: Row) throws -> QueueItem {
+    static func item(_ row: Row) throws -> QueueItem {
         QueueItem(
-            id: try row.integer("id"), name: try row.text("queue_name"), body: try row.text("body"),
+            id: try row.integer("id"), name: try row.text("queue_name"), lane: try row.text("lane"),
+            body: try row.text("body"),
             availableAfter: try row.date("available_after_ms"), isAvailable: try row.bool("available"),
             processingExpires: try row.dateIfAny("processing_expires_ms"),
             retriesRemaining: try row.int("retries_remaining"), stateID: try row.text("state_id"))

@@ -98,6 +98,7 @@ struct Settings: Sendable {
             quotas: QuotaSettings(
                 isOn: configuration.features.quotaManagement,
                 systemRejectBytes: configuration.registry.systemRejectQuotaBytes))
+        site.maximumQueuedBuilds = configuration.builds.defaultMaximumQueuedBuilds
         site.credentials = credentialRules
         site.registryTokens = registryTokenRule
         site.serviceKeys = ServiceKeyRule(service: configuration.server.serviceKeyService)

@@ -10,7 +10,8 @@ import Testing
         expires: Double? = nil, retries: Int = 3
     ) -> QueueItem {
         QueueItem(
-            id: id, name: name, body: "", availableAfter: now.addingTimeInterval(after), isAvailable: available,
+            id: id, name: name, lane: String(name.split(separator: "/")[1]), body: "",
+            availableAfter: now.addingTimeInterval(after), isAvailable: available,
             processingExpires: expires.map { now.addingTimeInterval($0) }, retriesRemaining: retries, stateID: "s")
     }
 
@@ -27,11 +28,32 @@ import Testing
             (item(1, available: false, expires: -1, retries: 0), false),
         ])
     func claimable(_ item: QueueItem, _ expected: Bool) {
-        #expect(ClaimRule(at: Self.now, order: .strictlyOldestFirst).isClaimable(item) == expected)
+        #expect(ClaimRule(at: Self.now, order: .anyOfTheOldest).isClaimable(item) == expected)
+    }
+
+    @Test("lanes take turns: fewest running, then served longest ago, then oldest") func fairShare() {
+        let rule = ClaimRule(at: Self.now, order: .fairShare)
+        let running = Self.item(1, "dockerfilebuild/busy/a/", available: false, expires: 60)
+        let waiting = [
+            running, Self.item(2, "dockerfilebuild/busy/b/"), Self.item(3, "dockerfilebuild/one/a/"),
+            Self.item(4, "dockerfilebuild/two/a/"),
+        ]
+        #expect(rule.choose(among: waiting, chance: 0)?.id == 3)
+        #expect(rule.choose(among: waiting, served: ["one": Self.now], chance: 0)?.id == 4)
+        let both = ["one": Self.now, "two": Self.now, "busy": Self.now.addingTimeInterval(-9)]
+        #expect(rule.choose(among: waiting, served: both, chance: 0)?.id == 3)
+        #expect(rule.choose(among: Array(waiting.prefix(2)), chance: 0)?.id == 2)
+    }
+
+    @Test("nothing overtakes an older item of its name, unless that will never run again")
+    func keepsOrder() {
+        let rule = ClaimRule(at: Self.now, order: .fairShare)
+        #expect(rule.choose(among: [Self.item(1, after: 5), Self.item(2)], chance: 0) == nil)
+        #expect(rule.choose(among: [Self.item(1, retries: 0), Self.item(2)], chance: 0)?.id == 2)
     }
 
     @Test("one item of a name runs at a time, and the oldest waits the shortest") func oneOfAName() {
-        let rule = ClaimRule(at: Self.now, order: .strictlyOldestFirst)
+        let rule = ClaimRule(at: Self.now, order: .fairShare)
         let running = Self.item(1, "dockerfilebuild/a/b/", available: false, expires: 60)
         let behind = Self.item(2, "dockerfilebuild/a/b/")
         let other = Self.item(3, "dockerfilebuild/a/c/")

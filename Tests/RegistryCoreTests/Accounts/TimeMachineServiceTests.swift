@@ -54,6 +54,20 @@ import Testing
         #expect(organization.tagExpirationSeconds == 86_400)
     }
 
+    @Test("new namespaces begin with DEFAULT_NAMESPACE_MAXIMUM_BUILD_COUNT", arguments: [nil, 0, 7])
+    func queueLimit(_ limit: Int?) async throws {
+        let core = try await CoreFixture(.sqlite)
+        let user = try await AccountService(platform: core.platform, maximumQueuedBuilds: limit).create(
+            .init(username: "fresh", password: "password", email: nil), .signUp)
+        let access = try core.registry.access.user(.userAdmin, for: core.caller(user))
+        let organization = try await OrganizationService(platform: core.platform, maximumQueuedBuilds: limit).create(
+            "acme", email: nil, by: access)
+        for id in [user.id, organization.id] {
+            #expect(
+                try await core.database.read { try BuildStore.maximumQueuedBuilds(ofNamespace: id, in: $0) } == limit)
+        }
+    }
+
     @Test(
         "a namespace takes an option, and its repositories see it", arguments: TestDatabase.allEngines)
     func change(_ engine: TestDatabase.Engine) async throws {

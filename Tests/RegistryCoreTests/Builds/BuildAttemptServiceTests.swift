@@ -108,6 +108,7 @@ import Testing
         #expect(try await attempts.claimNext(capacity: 1).job == nil)
         #expect(try await fixture.log(uuid).last == "internalerror")
         #expect(try await fixture.log(uuid).contains { $0.contains("never came to an end") })
+        #expect(try await fixture.database.read { try $0.number("SELECT COUNT(*) FROM queue_item") } == 0)
     }
 
     @Test("a launch that no executor started doesn't count", arguments: TestDatabase.allEngines)
@@ -122,6 +123,54 @@ import Testing
             #expect(try await fixture.phase(uuid) == "waiting")
             fixture.advance(20)
         }
+    }
+
+    @Test("what no executor may take now stays in the queue, with all its launches", arguments: TestDatabase.allEngines)
+    func held(_ engine: TestDatabase.Engine) async throws {
+        let fixture = try await BuildFixture(engine)
+        let uuid = try await fixture.enqueue().build.uuid
+        try await fixture.enqueue("other/app")
+        let attempts = fixture.attempts()
+        guard case .held(next: nil) = try await attempts.claimNext(capacity: 2, admitting: { _, _ in false }) else {
+            Issue.record("the build was not held")
+            return
+        }
+        let other = try await attempts.claimNext(capacity: 2) { namespace, retries in
+            namespace == "other" && retries == 2
+        }
+        #expect(other.job?.repository.name.namespace.text == "other")
+        let job = try #require(try await attempts.claimNext(capacity: 2).job)
+        #expect(job.build.uuid == uuid && job.attempt.key.attempt == 1 && job.retriesRemaining == 2)
+        #expect(job.waitingSince == job.build.startedAt)
+        guard case .full = try await attempts.claimNext(capacity: 2) else {
+            Issue.record("there was a third slot")
+            return
+        }
+        guard case .full = try await attempts.claimNext(capacity: 0) else {
+            Issue.record("no slot at all")
+            return
+        }
+    }
+
+    @Test("an attempt that was not started is replaced under the same claim, once", arguments: TestDatabase.allEngines)
+    func replaced(_ engine: TestDatabase.Engine) async throws {
+        let fixture = try await BuildFixture(engine)
+        let uuid = try await fixture.enqueue().build.uuid
+        let attempts = fixture.attempts()
+        let job = try #require(try await attempts.claimNext(capacity: 1).job)
+        try await Self.token(of: job.attempt, in: fixture)
+        let second = try #require(try await attempts.replace(job.attempt))
+        #expect(second.key == JobKey(buildUUID: uuid, attempt: 2) && second.claim == job.attempt.claim)
+        #expect(try await Self.liveTokens(in: fixture) == 0)
+        // Nothing of the first one counts any more.
+        #expect(try await attempts.replace(job.attempt) == nil)
+        #expect(
+            try await attempts.started(job.attempt, executor: "a", executionID: "1", reservation: .seconds(9)) == false)
+        #expect(try await attempts.end(job.attempt, .lost) == false)
+        // The launch is still one of three.
+        #expect(try await attempts.end(second, .lost))
+        fixture.advance(30)
+        #expect(try await attempts.claimNext(capacity: 1).job?.retriesRemaining == 1)
     }
 
     @Test(

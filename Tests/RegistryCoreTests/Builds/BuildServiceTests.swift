@@ -51,6 +51,26 @@ import Testing
         try await fixture.enqueue()
     }
 
+    @Test("many who ask at once don't pass the limit together", arguments: TestDatabase.allEngines)
+    func limitRace(_ engine: TestDatabase.Engine) async throws {
+        let fixture = try await BuildFixture(engine)
+        try await fixture.database.write { transaction in
+            _ = try transaction.run("UPDATE account SET maximum_queued_builds_count = 3 WHERE id = 1")
+        }
+        let accepted = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for number in 0..<8 {
+                group.addTask {
+                    do {
+                        try await fixture.enqueue(number.isMultiple(of: 2) ? "owner/app" : "owner/second")
+                        return true
+                    } catch let error as RegistryError where error.kind == .throttled { return false }
+                }
+            }
+            return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(accepted == 3)
+    }
+
     @Test("a repository that takes no writes takes no builds", arguments: [1, 2])
     func readOnly(state: Int) async throws {
         let fixture = try await BuildFixture(.sqlite)

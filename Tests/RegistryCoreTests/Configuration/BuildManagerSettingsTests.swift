@@ -94,7 +94,24 @@ import Testing
                 && executor.allowedNamespaces == nil)
     }
 
+    @Test("executors of one kind are told apart by number where they have no name")
+    func names() throws {
+        let manager = try ConfigurationFolder.load(
+            "FEATURE_MAILING: false\nBUILD_MANAGER: {ORCHESTRATOR: {MEM_: 1}, EXECUTORS: [{EXECUTOR: popen}, "
+                + "{EXECUTOR: popen}, {EXECUTOR: popen, NAME: third}, {EXECUTOR: popen}]}", audience: .buildman
+        ).builds.manager
+        #expect(manager?.executors.map(\.name) == ["popen", "popen-2", "third", "popen-3"])
+    }
+
     static let mistakes: [(String, String)] = [
+        (
+            "{ORCHESTRATOR: {MEM_: 1}, EXECUTORS: [{EXECUTOR: local}, {EXECUTOR: local, NAME: local}]}",
+            "BUILD_MANAGER.EXECUTORS[1].NAME"
+        ),
+        (
+            "{ORCHESTRATOR: {MEM_: 1}, EXECUTOR_PAUSE: 0, EXECUTORS: [{EXECUTOR: local}]}",
+            "BUILD_MANAGER.EXECUTOR_PAUSE"
+        ),
         ("[enterprise, {}]", "BUILD_MANAGER[0]"), ("[ephemeral]", "BUILD_MANAGER"), ("ephemeral", "BUILD_MANAGER"),
         ("[ephemeral, []]", "BUILD_MANAGER[1]"),
         ("{}", "BUILD_MANAGER.ORCHESTRATOR"), ("{ORCHESTRATOR: {MEM_: 1}}", "BUILD_MANAGER.EXECUTORS"),

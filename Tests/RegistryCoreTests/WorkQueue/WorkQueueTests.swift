@@ -29,7 +29,7 @@ import Testing
         let stateID = Identifiers.system.uuid()
         return try await database.write {
             try WorkQueue.claim(
-                .dockerfileBuild, for: .seconds(60), order: .strictlyOldestFirst, at: moment, stateID: stateID, in: $0)
+                .dockerfileBuild, for: .seconds(60), order: .fairShare, at: moment, stateID: stateID, in: $0)
         }
     }
 
@@ -90,7 +90,7 @@ import Testing
         #expect(try await Self.claim(at: Self.after(600), in: database) == nil)
         #expect(
             try await database.read {
-                try WorkQueue.aliveCount(under: .builds(in: Username("ns")), at: Self.now, in: $0)
+                try WorkQueue.aliveCount(inLaneOf: .builds(in: Username("ns")), at: Self.now, in: $0)
             } == 0)
     }
 
@@ -116,7 +116,7 @@ import Testing
         _ = try await Self.put("3", "a_b2/app", in: database)
         #expect(
             try await database.read {
-                try WorkQueue.aliveCount(under: .builds(in: Username("a_b")), at: Self.now, in: $0)
+                try WorkQueue.aliveCount(inLaneOf: .builds(in: Username("a_b")), at: Self.now, in: $0)
             } == 1)
     }
 

@@ -45,7 +45,7 @@ import WebRequests
                     "{}", to: QueueName(.dockerfileBuild, path), stateID: state, now: now, in: transaction)
             }
             _ = try WorkQueue.claim(
-                .dockerfileBuild, for: .seconds(60), order: .strictlyOldestFirst, at: now, stateID: "4", in: transaction
+                .dockerfileBuild, for: .seconds(60), order: .fairShare, at: now, stateID: "4", in: transaction
             )
         }
         let text = try await site.send(.get, "/metrics").text

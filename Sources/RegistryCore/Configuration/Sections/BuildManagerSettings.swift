@@ -8,6 +8,8 @@ package struct BuildManagerSettings: Sendable {
     package let orchestratorPrefix: String
     package let orchestrator: OrchestratorSettings
     package let timing: BuildTiming
+    /// EXECUTOR_FAILURE_THRESHOLD (own key): after so many failures in a row an executor is passed over for a while.
+    package let failureThreshold: Int
     /// In the order in which they are tried; at least one.
     package let executors: [ExecutorSettings]
 }
@@ -43,6 +45,11 @@ package struct BuildTiming: Sendable, Hashable {
     /// JOB_TIMEOUT_SECONDS: how far a heartbeat extends the claim; MINIMUM_JOB_EXTENSION: when that is written.
     package let claimExtension: Duration
     package let minimumClaimExtension: Duration
+    /// EXECUTOR_START_TIMEOUT (own key): how long an executor's start call may take.
+    package let startTimeout: Duration
+    /// EXECUTOR_PAUSE, EXECUTOR_MAXIMUM_PAUSE (own keys): how long a failing executor is passed over, at first and at most.
+    package let executorPause: Duration
+    package let executorMaximumPause: Duration
     /// HEARTBEAT_PERIOD_SECONDS: asked of agents. HEARTBEAT_DELTA: silence after which a builder is lost.
     package let heartbeatPeriod: Duration
     package let heartbeatTimeout: Duration
@@ -51,8 +58,8 @@ package struct BuildTiming: Sendable, Hashable {
 extension BuildManagerSettings {
     /// One local executor and state in memory: the default without BUILD_MANAGER.
     static let standard = BuildManagerSettings(
-        maximumBuilders: 1, orchestratorPrefix: "", orchestrator: .memory, timing: BuildTiming(nil), executors: [.local]
-    )
+        maximumBuilders: 1, orchestratorPrefix: "", orchestrator: .memory, timing: BuildTiming(nil),
+        failureThreshold: 2, executors: [.local])
 
     /// Reads `[ephemeral, {…}]` or the plain mapping; nil: this installation runs no builds.
     static func read(_ reader: SectionReader, files: ConfigurationFiles) -> BuildManagerSettings? {
@@ -78,12 +85,31 @@ extension BuildManagerSettings {
         let prefix = reader.text("ORCHESTRATOR_PREFIX", default: "")
         let orchestrator = OrchestratorSettings.read(reader, files)
         let timing = BuildTiming(reader)
+        let failureThreshold = reader.integer("EXECUTOR_FAILURE_THRESHOLD", default: 2, in: 1...1000)
         let executors = executors(reader, files)
         reader.finish()
         guard let orchestrator, !executors.isEmpty else { return nil }
         return BuildManagerSettings(
             maximumBuilders: maximumBuilders, orchestratorPrefix: prefix, orchestrator: orchestrator, timing: timing,
-            executors: executors)
+            failureThreshold: failureThreshold, executors: executors)
+    }
+
+    /// Numbers those that have the name of their kind; an attempt remembers its executor by name.
+    private static func tellingApart(_ executors: [(ExecutorSettings, SectionReader)]) -> [ExecutorSettings] {
+        var names: Set<String> = []
+        return executors.map { executor, section in
+            var executor = executor
+            if names.contains(executor.name), section.mapping["NAME"] != nil {
+                section.problem("NAME", "Another executor is called \"\(executor.name.prefix(60))\" already.")
+            }
+            let base = executor.name
+            var number = 2
+            while !names.insert(executor.name).inserted {
+                executor.name = "\(base)-\(number)"
+                number += 1
+            }
+            return executor
+        }
     }
 
     private static func executors(_ reader: SectionReader, _ files: ConfigurationFiles) -> [ExecutorSettings] {
@@ -98,11 +124,12 @@ extension BuildManagerSettings {
                 reader.problem("EXECUTORS", "Expected a list with at least one executor.")
                 return []
             }
-            return items.enumerated().compactMap { index, item in
-                reader.section(item, reader.place(of: "EXECUTORS[\(index)]")).flatMap {
-                    ExecutorSettings.read($0, kind: nil, files)
-                }
-            }
+            return tellingApart(
+                items.enumerated().compactMap { index, item in
+                    reader.section(item, reader.place(of: "EXECUTORS[\(index)]")).flatMap { section in
+                        ExecutorSettings.read(section, kind: nil, files).map { ($0, section) }
+                    }
+                })
         }
         guard let single else {
             reader.missing("EXECUTORS", "the list of what starts builders")
@@ -174,6 +201,9 @@ extension BuildTiming {
         incompleteRetryDelay = seconds("INCOMPLETE_RETRY_DELAY", 30)
         setupTimeout = seconds("EPHEMERAL_SETUP_TIMEOUT", 500)
         setupLeeway = seconds("SETUP_LEEWAY_SECONDS", 30)
+        startTimeout = seconds("EXECUTOR_START_TIMEOUT", 60)
+        executorPause = seconds("EXECUTOR_PAUSE", 5)
+        executorMaximumPause = seconds("EXECUTOR_MAXIMUM_PAUSE", 60)
         claimExtension = seconds("JOB_TIMEOUT_SECONDS", 300)
         minimumClaimExtension = seconds("MINIMUM_JOB_EXTENSION", 60)
         heartbeatPeriod = seconds("HEARTBEAT_PERIOD_SECONDS", 30)

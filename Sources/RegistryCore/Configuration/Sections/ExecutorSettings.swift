@@ -11,8 +11,8 @@ package struct ExecutorSettings: Sendable {
     package enum ContainerRuntime: String, Sendable, CaseIterable { case buildah, podman, docker }
 
     package let kind: Kind
-    /// NAME: the label in metrics and on jobs.
-    package let name: String
+    /// NAME: the label in metrics and on jobs; no two executors have the same.
+    package internal(set) var name: String
     /// SETUP_TIME: time to register; nil: the manager's.
     package let setupTime: Duration?
     /// MINIMUM_RETRY_THRESHOLD: skipped when fewer retries are left.
