@@ -181,7 +181,7 @@ let package = Package(
             "Buildman",
             [
                 "Buildman", "RegistryCore", "Domain", "BuildProtocol", "SQL", "ObjectStorage", "Secrets", "Runtime",
-                logging, grpcCore, grpcTransport, lifecycle,
+                "Telemetry", logging, grpcCore, grpcTransport, lifecycle,
             ]),
         tests(
             "BuilderAgent",

@@ -24,27 +24,38 @@ actor ScriptedExecutor: Executor {
     private let ended: AsyncStream<BuilderEnd>.Continuation
     private let launched: AsyncStream<BuilderLaunch>.Continuation
     private var failure: ExecutorFailure?
+    private var hang: Gate?
+    private var kept = 0
+    /// Every start call, also those that failed.
+    private(set) var calls: [JobKey] = []
     private(set) var stopped: [JobKey] = []
     private(set) var reaped: [Set<JobKey>] = []
 
-    init(setupTime: Duration = .seconds(500)) {
+    init(
+        _ name: String = "scripted", rule: ExecutorSelection.Rule = .init(), setupTime: Duration = .seconds(500)
+    ) {
         profile = ExecutorProfile(
-            name: "scripted", setupTime: setupTime, server: "127.0.0.1:1", stopsWithManager: true)
+            name: name, rule: rule, setupTime: setupTime, server: "127.0.0.1:1", stopsWithManager: true)
         (ends, ended) = AsyncStream.makeStream(of: BuilderEnd.self)
         (launches, launched) = AsyncStream.makeStream(of: BuilderLaunch.self)
     }
 
     func fail(with failure: ExecutorFailure?) { self.failure = failure }
+    /// Start calls don't come back until the gate opens, whoever cancels them.
+    func hang(until gate: Gate?) { hang = gate }
+    func keep(_ count: Int) { kept = count }
     func end(_ key: JobKey, _ how: String) { ended.yield(BuilderEnd(key: key, how: how)) }
 
-    func start(_ launch: BuilderLaunch) throws -> String {
+    func start(_ launch: BuilderLaunch) async throws -> String {
+        calls.append(launch.key)
         if let failure { throw failure }
         launched.yield(launch)
+        if let hang { await hang.untilOpen() }
         return "execution of \(launch.key)"
     }
     func stop(_ key: JobKey) { stopped.append(key) }
     func reap(keeping live: Set<JobKey>) { reaped.append(live) }
-    func keptBuilders() -> Int { 0 }
+    func keptBuilders() -> Int { kept }
 }
 
 /// A build manager in this process on a free port, with a repository `owner/app` and builders that tests play.
@@ -53,7 +64,9 @@ final class ManagerFixture: Sendable {
     let platform: Platform
     let builds: BuildService
     let access: AccessControl
+    /// The first of the executors.
     let executor: ScriptedExecutor
+    let roster: ExecutorRoster
     let supervisor: JobSupervisor
     let attempts: BuildAttemptService
     let tokens: JobTokens
@@ -63,7 +76,10 @@ final class ManagerFixture: Sendable {
 
     init(
         database: TestDatabase? = nil, timing: JobStateMachine.Timing = .init(),
-        attemptTiming: BuildAttemptService.Timing = .init(), setupTime: Duration = .seconds(500)
+        attemptTiming: BuildAttemptService.Timing = .init(), setupTime: Duration = .seconds(500),
+        executors: [ScriptedExecutor]? = nil, capacity: Int = 1, startTimeout: Duration = .seconds(60),
+        health: ExecutorHealth.Policy = .init(), pollInterval: Duration = .seconds(3600),
+        listening: (any Database)? = nil, metrics: BuildMetrics = BuildMetrics()
     ) async throws {
         let isFresh = database == nil
         let database = try database ?? TestDatabase.sqlite()
@@ -77,29 +93,20 @@ final class ManagerFixture: Sendable {
             clock: WallClock(
                 now: { WallClock.system.now.addingTimeInterval(offset.value) },
                 sleep: { try await WallClock.system.sleep(for: $0) }), logger: logger)
-        if isFresh {
-            try await Migrator(product: "test", migrations: Schema.migrations).migrate(database)
-            try await database.write { transaction in
-                try transaction.run(
-                    "INSERT INTO account (id, uuid, name, kind, created_ms) VALUES (1, 'u1', 'owner', 'user', 0)")
-                try transaction.run(
-                    """
-                    INSERT INTO repository (id, uuid, namespace_id, name, visibility, badge_token, created_ms)
-                    VALUES (1, 'r1', 1, 'app', 'private', 'b', 0)
-                    """)
-            }
-        }
+        if isFresh { try await Self.prepare(database) }
         let clock = platform.clock
         access = AccessControl(database: database, anonymousAccess: true)
         builds = BuildService(platform, access: access, settings: .init(registryHostname: "registry.test"))
-        executor = ScriptedExecutor(setupTime: setupTime)
+        let executors = executors ?? [ScriptedExecutor(setupTime: setupTime)]
+        executor = executors[0]
+        roster = ExecutorRoster(executors, policy: health, clock: clock, metrics: metrics, logger: logger)
         attempts = BuildAttemptService(platform, timing: attemptTiming, manager: "test")
         tokens = JobTokens(
             platform, keys: ServiceKeys(platform: platform, service: "buildman"), audience: "manager.test")
         let orchestrator = MemoryOrchestrator(clock: clock)
         supervisor = JobSupervisor(
             attempts: attempts, logs: DatabaseBuildLogStore(database), orchestrator: orchestrator, clock: clock,
-            timing: timing, metrics: BuildMetrics(), logger: logger)
+            timing: timing, roster: roster, metrics: metrics, logger: logger)
         server = try AgentServer(
             BuildManagerService(
                 supervisor: supervisor, registration: BuildRegistration(platform, attempts: attempts),
@@ -107,23 +114,55 @@ final class ManagerFixture: Sendable {
                     files: UserFileURLs(cipher: platform.cipher, clock: clock), tokens: tokens,
                     settings: .init(isRegistryInsecure: true, allowedPrivateNetworks: []), clock: clock),
                 cachedTags: CachedTag(database: database, clock: clock), tokens: tokens, attempts: attempts,
-                metrics: BuildMetrics(), clock: clock, logger: logger),
+                clock: clock, logger: logger),
             host: "127.0.0.1", port: 0, certificate: nil, logger: logger)
         let launcher = BuildLauncher(
-            attempts: attempts, supervisor: supervisor, tokens: tokens, executors: [executor],
-            agentsAreInsecure: true, clock: clock, metrics: BuildMetrics(),
-            logger: logger)
+            attempts: attempts, supervisor: supervisor, tokens: tokens, roster: roster, startTimeout: startTimeout,
+            agentsAreInsecure: true, clock: clock, metrics: metrics, logger: logger)
         loops = [
             server,
             JobEvents(
-                supervisor: supervisor, orchestrator: orchestrator, executors: [executor], clock: clock,
+                supervisor: supervisor, orchestrator: orchestrator, executors: executors, clock: clock,
                 reapInterval: .seconds(3600), logger: logger),
             CancellationWatch(
                 database: database, supervisor: supervisor, clock: clock, pollInterval: .seconds(3600), logger: logger),
             SchedulingLoop(
-                database: database, attempts: attempts, launcher: launcher, clock: clock, capacity: 1,
-                pollInterval: .seconds(3600), logger: logger),
+                database: listening ?? database, attempts: attempts, launcher: launcher, roster: roster,
+                capacity: Capacity(
+                    allowed: capacity, executors: executors, clock: clock, metrics: metrics, logger: logger),
+                situation: SchedulingSituation(metrics: metrics, logger: logger), clock: clock,
+                pollInterval: pollInterval),
         ]
+    }
+
+    /// Gives an empty database the schema, and the repository `owner/app`.
+    static func prepare(_ database: TestDatabase) async throws {
+        try await Migrator(product: "test", migrations: Schema.migrations).migrate(database)
+        try await database.write { transaction in
+            try transaction.run(
+                "INSERT INTO account (id, uuid, name, kind, created_ms) VALUES (1, 'u1', 'owner', 'user', 0)")
+            try transaction.run(
+                "INSERT INTO account (id, uuid, name, kind, created_ms) VALUES (2, 'u2', 'other', 'user', 0)")
+            try transaction.run(
+                """
+                INSERT INTO repository (id, uuid, namespace_id, name, visibility, badge_token, created_ms)
+                VALUES (1, 'r1', 1, 'app', 'private', 'b', 0)
+                """)
+        }
+    }
+
+    /// Another repository, of `owner` or of `other`.
+    func addRepository(_ name: String) async throws {
+        let name = try RepositoryName(name)
+        let owner = name.namespace.text == "owner" ? 1 : 2
+        try await database.write { transaction in
+            let id = try transaction.number("SELECT MAX(id) + 1 FROM repository")
+            try transaction.run(
+                """
+                INSERT INTO repository (id, uuid, namespace_id, name, visibility, badge_token, created_ms)
+                VALUES (\(id), \(name.text), \(owner), \(name.name), 'private', 'b', 0)
+                """)
+        }
     }
 
     /// Runs the manager while `body` plays its part.
@@ -133,7 +172,7 @@ final class ManagerFixture: Sendable {
         async throws
     {
         try await JobHandover(
-            attempts: attempts, supervisor: supervisor, executors: [executor], logger: platform.logger
+            attempts: attempts, supervisor: supervisor, executors: roster.executors, logger: platform.logger
         ).takeOver()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for loop in loops { group.addTask { try await loop.run() } }
@@ -148,18 +187,21 @@ final class ManagerFixture: Sendable {
         }
     }
 
-    func proof(_ role: RepositoryRole = .admin) async throws -> RepositoryAccess {
-        try await access.repository(
-            RepositoryName("owner/app"), role,
-            for: Caller(identity: .user(id: 1, name: Username("owner")), credential: .password))
+    func proof(
+        _ role: RepositoryRole = .admin, in repository: String = "owner/app"
+    ) async throws -> RepositoryAccess {
+        let name = try RepositoryName(repository)
+        let id: Int64 = name.namespace.text == "owner" ? 1 : 2
+        return try await access.repository(
+            name, role, for: Caller(identity: .user(id: id, name: name.namespace), credential: .password))
     }
 
-    func request(_ tags: [String] = ["latest"]) async throws -> String {
+    func request(_ tags: [String] = ["latest"], in repository: String = "owner/app") async throws -> String {
         try await builds.request(
             BuildRequest(
                 source: .archive("https://example.com/a.tar.gz"),
                 location: DockerfileLocation(dockerfilePath: nil, subdirectory: "sub", context: nil),
-                tags: tags.map { try TagName($0) }, pullRobot: nil), in: proof(), ip: nil
+                tags: tags.map { try TagName($0) }, pullRobot: nil), in: proof(in: repository), ip: nil
         ).build.uuid
     }
 
@@ -170,9 +212,9 @@ final class ManagerFixture: Sendable {
         return try await DatabaseBuildLogStore(database).page(ofBuild: id, from: 0, limit: 1000).entries
     }
 
-    /// The next builder that the executor was asked for.
-    func nextLaunch() async throws -> BuilderLaunch {
-        for await launch in executor.launches { return launch }
+    /// The next builder that the executor was asked for; the first executor where none is named.
+    func nextLaunch(on other: ScriptedExecutor? = nil) async throws -> BuilderLaunch {
+        for await launch in (other ?? executor).launches { return launch }
         throw CancellationError()
     }
 
@@ -180,6 +222,23 @@ final class ManagerFixture: Sendable {
     func pass(_ seconds: Double, for key: JobKey) async throws {
         offset.set(offset.value + seconds)
         try await supervisor.handle(.timerFired, of: key)
+    }
+}
+
+/// Lets everybody wait until it opens, once and for all.
+actor Gate {
+    private var isOpen = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    func open() {
+        isOpen = true
+        for continuation in waiting { continuation.resume() }
+        waiting = []
+    }
+
+    func untilOpen() async {
+        if isOpen { return }
+        await withCheckedContinuation { waiting.append($0) }
     }
 }
 

@@ -70,6 +70,8 @@ struct JobStateMachine: Sendable {
     private let setupUntil: Date
     private let deadline: Date
     private var state: State
+    /// Its builder has come: what happens from now on says nothing about the executor.
+    private(set) var hasRegistered = false
     private var lastHeard: Date
     private var lastRenewal: Date?
 
@@ -85,7 +87,7 @@ struct JobStateMachine: Sendable {
     /// A job that an earlier manager left running: its builder gets a fresh time to be heard.
     init(resumedAt now: Date, wasRegistered: Bool, setup: Duration, deadline: Date, timing: Timing) {
         self.init(launchedAt: now, setup: wasRegistered ? .zero : setup, deadline: deadline, timing: timing)
-        if wasRegistered { state = .running }
+        if wasRegistered { (state, hasRegistered) = (.running, true) }
     }
 
     var isOver: Bool { state == .ended }
@@ -118,6 +120,7 @@ struct JobStateMachine: Sendable {
         case (.launched, .registered), (.running, .registered):
             // Not yet a sign of life: until there is one, the same builder may register again.
             state = .running
+            hasRegistered = true
             lastHeard = now
             return Decision(isAccepted: true, actions: [.watch(until: nextLook)])
         case (.launched, _):

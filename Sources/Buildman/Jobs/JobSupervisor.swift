@@ -18,6 +18,7 @@ actor JobSupervisor {
     private let orchestrator: any Orchestrator
     private let clock: WallClock
     private let timing: JobStateMachine.Timing
+    private let roster: ExecutorRoster
     private let metrics: BuildMetrics
     private let logger: Logger
     private var jobs: [JobKey: Job] = [:]
@@ -25,13 +26,14 @@ actor JobSupervisor {
 
     init(
         attempts: BuildAttemptService, logs: any BuildLogStore, orchestrator: any Orchestrator, clock: WallClock,
-        timing: JobStateMachine.Timing, metrics: BuildMetrics, logger: Logger
+        timing: JobStateMachine.Timing, roster: ExecutorRoster, metrics: BuildMetrics, logger: Logger
     ) {
         self.attempts = attempts
         self.logs = logs
         self.orchestrator = orchestrator
         self.clock = clock
         self.timing = timing
+        self.roster = roster
         self.metrics = metrics
         self.logger = logger
     }
@@ -79,7 +81,12 @@ actor JobSupervisor {
     /// Errors: those of the database, when what happened could not be stored; the builder may say it again.
     @discardableResult
     func handle(_ event: JobStateMachine.Event, of key: JobKey) async throws -> Bool {
+        let wasRegistered = jobs[key]?.machine.hasRegistered ?? false
         guard let decision = jobs[key]?.machine.handle(event, at: clock.now), let job = jobs[key] else { return false }
+        if !wasRegistered, job.machine.hasRegistered {
+            metrics.registered(job.attempt, executor: job.executor.name, at: clock.now)
+            await roster.registered(on: job.executor.name)
+        }
         var isAccepted = decision.isAccepted
         for action in decision.actions {
             isAccepted = try await perform(action, for: job) && isAccepted
@@ -160,7 +167,13 @@ actor JobSupervisor {
         }
         jobs[key]?.machine.endStored()
         if isFirst {
-            metrics.ended(job.attempt, outcome, executor: job.executor.name, at: clock.now)
+            let wasRegistered = job.machine.hasRegistered
+            metrics.ended(
+                job.attempt, outcome, executor: job.executor.name, wasRegistered: wasRegistered, at: clock.now)
+            if !wasRegistered, outcome == .lost || outcome == .expired {
+                await roster.failed(
+                    .builder, key.buildUUID, on: job.executor.name, because: failure?.cause ?? outcome.rawValue)
+            }
             logger.info(
                 "build attempt ended",
                 metadata: ["job": "\(key)", "outcome": "\(outcome.rawValue)", "cause": "\(failure?.cause ?? "-")"])
@@ -171,6 +184,7 @@ actor JobSupervisor {
 
     private func forget(_ job: Job) async {
         let key = job.attempt.key
+        await roster.left(key.buildUUID, by: job.executor.name)
         await job.executor.stop(key)
         jobs[key] = nil
         do { try await orchestrator.remove(key) } catch {

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Metrics
 import ObjectStorage
 import RegistryCore
 import Runtime
@@ -28,13 +29,18 @@ struct Composition: Sendable {
         let certificate = try settings.openCertificate()
         for warning in settings.configuration.warnings { logger.warning("configuration: \(warning)") }
         platform = try await Self.platform(settings, logger)
-        let metricsServer = MetricsServer(
-            host: settings.metrics.host, port: settings.metrics.port, text: { registry.text() },
-            contentType: PrometheusText.contentType, logger: logger)
+        func metricsServer(_ gauges: FarmGauges?) -> MetricsServer {
+            MetricsServer(
+                host: settings.metrics.host, port: settings.metrics.port,
+                text: {
+                    await gauges?.measure()
+                    return registry.text()
+                }, contentType: PrometheusText.contentType, logger: logger)
+        }
         guard let manager = settings.manager else {
             logger.notice(
                 "this installation runs no builds: BUILD_MANAGER is external, or FEATURE_BUILD_SUPPORT is off")
-            services = [metricsServer, HangUpSignal(certificate: nil, logger: logger)]
+            services = [metricsServer(nil), HangUpSignal(certificate: nil, logger: logger)]
             handover = nil
             return
         }
@@ -47,7 +53,7 @@ struct Composition: Sendable {
         // Stopped from the end on: first nothing new is claimed, then builders are given back, then agents are let go.
         services =
             [
-                metricsServer, hangUp, parts.server, parts.events,
+                metricsServer(parts.gauges), hangUp, parts.server, parts.events,
                 parts.handover, parts.cancellations, parts.scheduling,
             ]
     }
@@ -101,6 +107,7 @@ struct Composition: Sendable {
         let handover: JobHandover
         let cancellations: CancellationWatch
         let scheduling: SchedulingLoop
+        let gauges: FarmGauges
 
         init(
             _ settings: Settings, _ manager: BuildManagerSettings, _ platform: Platform,
@@ -118,9 +125,14 @@ struct Composition: Sendable {
                 platform, keys: ServiceKeys(platform: platform, service: "buildman"), audience: "buildman")
             let orchestrator = MemoryOrchestrator(clock: clock)
             let metrics = BuildMetrics()
+            for warning in ExecutorCoverage(executors.map(\.profile)).warnings {
+                logger.warning("configuration: \(warning)")
+            }
+            let roster = ExecutorRoster(
+                executors, policy: settings.healthPolicy, clock: clock, metrics: metrics, logger: logger)
             let supervisor = JobSupervisor(
                 attempts: attempts, logs: DatabaseBuildLogStore(database), orchestrator: orchestrator, clock: clock,
-                timing: settings.jobTiming, metrics: metrics, logger: logger)
+                timing: settings.jobTiming, roster: roster, metrics: metrics, logger: logger)
             let assembly = BuildPackAssembly(
                 files: UserFileURLs(cipher: platform.cipher, clock: clock), tokens: tokens,
                 settings: .init(
@@ -131,7 +143,7 @@ struct Composition: Sendable {
                 BuildManagerService(
                     supervisor: supervisor, registration: BuildRegistration(platform, attempts: attempts),
                     assembly: assembly, cachedTags: CachedTag(database: database, clock: clock), tokens: tokens,
-                    attempts: attempts, metrics: metrics, clock: clock, logger: logger),
+                    attempts: attempts, clock: clock, logger: logger),
                 host: settings.listen.host, port: settings.listen.port, certificate: certificate,
                 logger: logger)
             events = JobEvents(
@@ -144,11 +156,19 @@ struct Composition: Sendable {
             scheduling = SchedulingLoop(
                 database: database, attempts: attempts,
                 launcher: BuildLauncher(
-                    attempts: attempts, supervisor: supervisor, tokens: tokens, executors: executors,
+                    attempts: attempts, supervisor: supervisor, tokens: tokens, roster: roster,
+                    startTimeout: manager.timing.startTimeout,
                     agentsAreInsecure: !configuration.builds.agentsDialTLS, clock: clock, metrics: metrics,
                     logger: logger),
-                clock: clock, capacity: manager.maximumBuilders, pollInterval: manager.timing.queuePollPeriod,
-                logger: logger)
+                roster: roster,
+                capacity: Capacity(
+                    allowed: manager.maximumBuilders, executors: executors, clock: clock, metrics: metrics,
+                    logger: logger),
+                situation: SchedulingSituation(metrics: metrics, logger: logger), clock: clock,
+                pollInterval: manager.timing.queuePollPeriod)
+            gauges = FarmGauges(
+                platform: platform, executors: executors.map(\.name), metrics: metrics,
+                queues: QueueGauges(platform: platform, factory: MetricsSystem.factory))
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domain
 import Logging
 import Metrics
 import RegistryCore
@@ -34,8 +35,11 @@ struct ServeCommand: AsyncParsableCommand {
             }
             let settings = try Settings(self)
             (format ?? .text).bootstrap(level: settings.logLevel)
-            let metrics = PrometheusRegistry(help: BuildMetrics.help.merging(QueueCounters.help) { first, _ in first })
+            let help = [BuildMetrics.help, QueueCounters.help, QueueGauges.help]
+                .reduce(into: [:]) { $0.merge($1) { first, _ in first } }
+            let metrics = PrometheusRegistry(help: help, buckets: BuildMetrics.buckets)
             MetricsSystem.bootstrap(metrics)
+            QueueCounters.introduce(.dockerfileBuild)
             let composition = try await Composition(settings, metrics: metrics, logger: settings.logger)
             try await composition.serve()
         }

@@ -53,6 +53,13 @@ struct Settings: Sendable {
         return timing
     }
 
+    var healthPolicy: ExecutorHealth.Policy {
+        guard let manager else { return ExecutorHealth.Policy() }
+        return ExecutorHealth.Policy(
+            failureThreshold: manager.failureThreshold, pause: manager.timing.executorPause,
+            maximumPause: max(manager.timing.executorPause, manager.timing.executorMaximumPause))
+    }
+
     var jobTiming: JobStateMachine.Timing {
         var timing = JobStateMachine.Timing()
         guard let manager else { return timing }

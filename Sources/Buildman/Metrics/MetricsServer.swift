@@ -9,7 +9,7 @@ struct MetricsServer: Service {
     let host: String
     let port: Int
     /// The text of all metrics as they are now.
-    let text: @Sendable () -> String
+    let text: @Sendable () async -> String
     let contentType: String
     let logger: Logger
 
@@ -37,11 +37,11 @@ struct MetricsServer: Service {
         typealias InboundIn = HTTPServerRequestPart
         typealias OutboundOut = HTTPServerResponsePart
 
-        private let text: @Sendable () -> String
+        private let text: @Sendable () async -> String
         private let contentType: String
         private var head: HTTPRequestHead?
 
-        init(text: @escaping @Sendable () -> String, contentType: String) {
+        init(text: @escaping @Sendable () async -> String, contentType: String) {
             self.text = text
             self.contentType = contentType
         }
@@ -59,26 +59,34 @@ struct MetricsServer: Service {
         private func answer(_ context: ChannelHandlerContext) {
             guard let head else { return }
             self.head = nil
-            let path = head.uri.split(separator: "?").first ?? ""
-            var (status, type, body) = (HTTPResponseStatus.ok, "text/plain; charset=utf-8", "ok\n")
-            switch (head.method, path) {
-            case (.GET, "/metrics"), (.HEAD, "/metrics"): (type, body) = (contentType, text())
-            case (.GET, "/health"), (.HEAD, "/health"): break
-            case (.GET, _), (.HEAD, _): (status, body) = (.notFound, "Not Found\n")
-            default: (status, body) = (.methodNotAllowed, "Method not allowed\n")
+            let channel = context.channel
+            let plain = "text/plain; charset=utf-8"
+            switch (head.method, head.uri.split(separator: "?").first ?? "") {
+            case (.GET, "/metrics"), (.HEAD, "/metrics"):
+                let (text, contentType) = (self.text, self.contentType)
+                channel.eventLoop.makeFutureWithTask { await text() }.whenSuccess { body in
+                    Self.write(.ok, contentType, body, answering: head, to: channel)
+                }
+            case (.GET, "/health"), (.HEAD, "/health"): Self.write(.ok, plain, "ok\n", answering: head, to: channel)
+            case (.GET, _), (.HEAD, _): Self.write(.notFound, plain, "Not Found\n", answering: head, to: channel)
+            default: Self.write(.methodNotAllowed, plain, "Method not allowed\n", answering: head, to: channel)
             }
+        }
+
+        private static func write(
+            _ status: HTTPResponseStatus, _ type: String, _ body: String, answering head: HTTPRequestHead,
+            to channel: any Channel
+        ) {
             var headers = HTTPHeaders([("Content-Type", type), ("Content-Length", String(body.utf8.count))])
             if !head.isKeepAlive { headers.add(name: "Connection", value: "close") }
-            context.write(
-                wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: status, headers: headers))),
-                promise: nil)
+            let start = HTTPResponseHead(version: head.version, status: status, headers: headers)
+            channel.write(HTTPServerResponsePart.head(start), promise: nil)
             if head.method != .HEAD {
-                context.write(
-                    wrapOutboundOut(.body(.byteBuffer(context.channel.allocator.buffer(string: body)))), promise: nil)
+                let bytes = channel.allocator.buffer(string: body)
+                channel.write(HTTPServerResponsePart.body(.byteBuffer(bytes)), promise: nil)
             }
             let isKept = head.isKeepAlive
-            let channel = context.channel
-            context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
+            channel.writeAndFlush(HTTPServerResponsePart.end(nil)).whenComplete { _ in
                 if !isKept { channel.close(promise: nil) }
             }
         }

@@ -13,7 +13,6 @@ struct BuildManagerService: BuildmanPb_BuildManager.SimpleServiceProtocol {
     let cachedTags: CachedTag
     let tokens: JobTokens
     let attempts: BuildAttemptService
-    let metrics: BuildMetrics
     let clock: WallClock
     let logger: Logger
 
@@ -95,14 +94,13 @@ struct BuildManagerService: BuildmanPb_BuildManager.SimpleServiceProtocol {
 
     private func start(_ job: BuildRegistration.Job) async throws -> BuildmanPb_BuildPack {
         let key = job.attempt.key
+        guard try await supervisor.handle(.registered, of: key) else { throw RPCStatus.badToken }
         let pack: BuildPack
         do { pack = try await assembly.pack(for: job) } catch {
             logger.error("a build pack can't be made", metadata: ["job": "\(key)", "error": "\(error)"])
             try await supervisor.handle(.executorEnded("its build pack can't be made"), of: key)
             throw RPCStatus.cannotStart
         }
-        guard try await supervisor.handle(.registered, of: key) else { throw RPCStatus.badToken }
-        metrics.registered(job.attempt, executor: job.attempt.executor ?? "-", at: clock.now)
         logger.info("builder registered", metadata: ["job": "\(key)"])
         return BuildmanPb_BuildPack(pack)
     }

@@ -198,7 +198,8 @@ import Testing
     @Test("an executor that can't start uses no launch up, and the log says why") func notStarted() async throws {
         var timing = BuildAttemptService.Timing()
         timing.startDelay = .milliseconds(10)
-        let manager = try await ManagerFixture(attemptTiming: timing)
+        let manager = try await ManagerFixture(
+            attemptTiming: timing, health: .init(pause: .milliseconds(20), maximumPause: .milliseconds(40)))
         await manager.executor.fail(with: ExecutorFailure("buildah is not installed"))
         let uuid = try await manager.request()
         try await manager.run { _ in
