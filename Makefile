@@ -3,8 +3,10 @@ DATA ?= ./data
 PORT ?= 8080
 # `make crash-test N=1000` kills a registry N times.
 N ?= 1000
+# `make gc-model STEPS=1000000` makes so many calls.
+STEPS ?= 1000000
 
-.PHONY: run test crash-test bench conformance package images lint format
+.PHONY: run test crash-test gc-model bench conformance package images lint format
 
 run:
 	@scripts/run "$(DATA)" "$(PORT)"
@@ -14,6 +16,9 @@ test:
 
 crash-test:
 	@scripts/crash-test "$(N)"
+
+gc-model:
+	@scripts/gc-model "$(STEPS)"
 
 bench:
 	@scripts/bench
