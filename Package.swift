@@ -136,7 +136,7 @@ let package = Package(
             name: "Buildman",
             dependencies: [
                 "RegistryCore", "Domain", "OCI", "Runtime", "SQL", "ObjectStorage", "YAML", "BuildProtocol",
-                "SQLiteDriver", "PostgresDriver", "Telemetry", "ServerTLS",
+                "SQLiteDriver", "PostgresDriver", "Telemetry", "ServerTLS", "AWS",
                 "Redis", "WebRequests", "Secrets", logging, metrics, grpcCore, grpcTransport, grpcProtobuf, nioCore,
                 nioPosix, nioHTTP1, nioSSL, jwtKit,
                 subprocess, lifecycle, lifecycleSignals, arguments,
@@ -155,7 +155,7 @@ let package = Package(
                 "Runtime", "SQL", "SQLiteDriver", "PostgresDriver", "CPostgres", "ObjectStorage", "WebRequests",
                 logging,
             ],
-            path: "Tests/Support", exclude: ["s3_server.py"],
+            path: "Tests/Support", exclude: ["s3_server.py", "ec2_server.py", "aws_gate.py"],
             swiftSettings: strict),
         kitTests("Runtime"), kitTests("OCI"), kitTests("SQL", ["SQLiteDriver", "PostgresDriver"]),
         kitTests("Redis", ["Runtime", logging]),
@@ -181,7 +181,7 @@ let package = Package(
             "Buildman",
             [
                 "Buildman", "RegistryCore", "Domain", "BuildProtocol", "SQL", "ObjectStorage", "Secrets", "Runtime",
-                "Telemetry", logging, grpcCore, grpcTransport, lifecycle,
+                "AWS", "WebRequests", "YAML", "Telemetry", logging, grpcCore, grpcTransport, lifecycle,
             ]),
         tests(
             "BuilderAgent",

@@ -62,7 +62,7 @@ import Testing
         ],
         "Sources/Buildman/Metrics/": ["Telemetry"],
         "Sources/Buildman/Orchestration/": ["Redis"],
-        "Sources/Buildman/Executors/EC2/": ["AWS"],
+        "Sources/Buildman/Executors/EC2/": ["AWS", "WebRequests"],
         "Sources/Buildman/Executors/Kubernetes/": ["WebRequests"],
         "Sources/BuilderAgent/Main/": ["Telemetry"],
     ]

@@ -23,28 +23,9 @@ package final class S3Server: Sendable {
 
     /// Starts a server; the first one on this machine installs moto.
     package init() async throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().path
-        let installation = try ChildProcess(root + "/scripts/install-moto")
-        guard try await installation.exit(within: .seconds(300)) == 0 else {
-            throw ChildProcess.Failed(description: installation.printed)
-        }
-        // Another program may take the free port before the server does.
-        for attempt in 1... {
-            let port = try FreePort.find()
-            do {
-                let process = try ChildProcess(
-                    root + "/.venv-moto/bin/python",
-                    [root + "/Tests/Support/s3_server.py", "\(port)", Self.keys.id, Self.keys.secret])
-                try await process.line(containing: "Running on", within: .seconds(60))
-                self.port = port
-                self.process = Mutex(process)
-                return
-            } catch  where attempt < 5 {
-                continue
-            }
-        }
-        throw ChildProcess.Failed(description: "The S3 service does not start.")
+        let started = try await MotoProcess.start("s3_server.py", keys: (Self.keys.id, Self.keys.secret))
+        port = started.port
+        process = Mutex(started.process)
     }
 
     package var url: String { "http://127.0.0.1:\(port)" }

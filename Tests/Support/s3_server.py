@@ -5,69 +5,17 @@ PUT /_gate/NAME, GET /_gate/NAME?…                             makes a bucket,
 POST /_gate?fail=N&status=503[&method=PUT][&containing=TEXT]   the next N requests that fit fail with that status
 GET /_gate                                                     how many requests came, by method, since the last GET
 """
-import hashlib
-import hmac
 import io
 import logging
 import sys
 import threading
-from datetime import datetime, timedelta, timezone
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
+from aws_gate import Handler, Refused, check
 from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import WSGIRequestHandler, run_simple
+from werkzeug.serving import run_simple
 
 PORT, ACCESS_KEY, SECRET_KEY = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-
-
-class Refused(Exception):
-    pass
-
-
-def keyed(key, text):
-    return hmac.new(key, text.encode(), hashlib.sha256).digest()
-
-
-def check(environ, body):
-    """Recomputes the signature of a request from what came over the wire."""
-    path, _, query = environ["RAW_URI"].partition("?")
-    pairs = [pair.partition("=")[::2] for pair in query.split("&")] if query else []
-    values = {unquote(name): unquote(value) for name, value in pairs}
-    if "X-Amz-Signature" in values:
-        credential, names, signature = (values["X-Amz-" + n] for n in ("Credential", "SignedHeaders", "Signature"))
-        time, payload = values["X-Amz-Date"], "UNSIGNED-PAYLOAD"
-        pairs = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
-        end = datetime.strptime(time, "%Y%m%dT%H%M%SZ") + timedelta(seconds=int(values["X-Amz-Expires"]))
-        if end.replace(tzinfo=timezone.utc) < datetime.now(timezone.utc):
-            raise Refused("AccessDenied", "Request has expired")
-        if "HTTP_AUTHORIZATION" in environ:
-            raise Refused("InvalidArgument", "Only one auth mechanism allowed")
-    else:
-        header = environ.get("HTTP_AUTHORIZATION", "")
-        if not header.startswith("AWS4-HMAC-SHA256 "):
-            raise Refused("AccessDenied", "Access Denied")
-        parts = dict(part.strip().split("=", 1) for part in header.split(" ", 1)[1].split(","))
-        credential, names, signature = parts["Credential"], parts["SignedHeaders"], parts["Signature"]
-        time, payload = environ["HTTP_X_AMZ_DATE"], environ["HTTP_X_AMZ_CONTENT_SHA256"]
-        if payload != "UNSIGNED-PAYLOAD" and payload != hashlib.sha256(body).hexdigest():
-            raise Refused("XAmzContentSHA256Mismatch", "The payload is another one")
-    key, _, scope = credential.partition("/")
-    if key != ACCESS_KEY:
-        raise Refused("InvalidAccessKeyId", "The access key does not exist")
-    headers = []
-    for name in names.split(";"):
-        value = environ.get("HTTP_" + name.upper().replace("-", "_")) or environ.get(name.upper().replace("-", "_"))
-        headers.append(f"{name}:{' '.join((value or '').split())}\n")
-    canonical = "\n".join([
-        environ["REQUEST_METHOD"], path, "&".join("=".join(pair) for pair in sorted(pairs)), "".join(headers), names,
-        payload,
-    ])
-    secret = ("AWS4" + SECRET_KEY).encode()
-    for part in scope.split("/"):
-        secret = keyed(secret, part)
-    text = "\n".join(["AWS4-HMAC-SHA256", time, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-    if not hmac.compare_digest(keyed(secret, text).hex(), signature):
-        raise Refused("SignatureDoesNotMatch", "The signature does not match")
 
 
 class Gate:
@@ -94,7 +42,7 @@ class Gate:
                     order["left"] -= 1
                     return self.refuse(start_response, order["status"], "SlowDown", "Please reduce your request rate.")
         try:
-            check(environ, body)
+            check(environ, body, ACCESS_KEY, SECRET_KEY)
         except Refused as refused:
             return self.refuse(start_response, 403, *refused.args)
         except (KeyError, ValueError) as error:
@@ -123,10 +71,6 @@ class Gate:
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
         start_response(f"{status} Refused", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
         return [body]
-
-
-class Handler(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
 
 
 logging.getLogger("werkzeug").setLevel(logging.INFO)

@@ -50,6 +50,10 @@ protocol Executor: Sendable {
     /// Starts the builder of one attempt and answers what this executor calls it. Throws ``ExecutorFailure``.
     func start(_ launch: BuilderLaunch) async throws -> String
 
+    /// The builder of an attempt has its job: nobody needs any more what it was started with. Told again by a manager that
+    /// takes over.
+    func builderHasRegistered(_ key: JobKey) async
+
     /// Ends the builder of an attempt with everything that belongs to it.
     func stop(_ key: JobKey) async
 
@@ -70,4 +74,6 @@ extension Executor {
     var setupTime: Duration { profile.setupTime }
     var server: String { profile.server }
     var stopsWithManager: Bool { profile.stopsWithManager }
+
+    func builderHasRegistered(_ key: JobKey) {}
 }

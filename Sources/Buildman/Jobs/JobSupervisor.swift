@@ -57,6 +57,7 @@ actor JobSupervisor {
             resumedAt: clock.now, wasRegistered: attempt.registeredAt != nil, setup: executor.setupTime,
             deadline: attempt.deadline, timing: timing)
         try await watch(attempt, on: executor, executionID: attempt.executionID ?? "", machine)
+        if attempt.registeredAt != nil { await executor.builderHasRegistered(attempt.key) }
         logger.info("took over a running build", metadata: ["job": "\(attempt.key)", "executor": "\(executor.name)"])
     }
 
@@ -91,6 +92,7 @@ actor JobSupervisor {
         for action in decision.actions {
             isAccepted = try await perform(action, for: job) && isAccepted
         }
+        if event == .registered, isAccepted { await job.executor.builderHasRegistered(key) }
         return isAccepted
     }
 

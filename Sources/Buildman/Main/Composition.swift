@@ -115,7 +115,7 @@ struct Composition: Sendable {
         ) async throws {
             let (clock, database) = (platform.clock, platform.database)
             let configuration = settings.configuration
-            let executors = await ExecutorFactory(
+            let executors = try await ExecutorFactory(
                 settings: settings, manager: manager, clock: clock, logger: logger
             ).executors()
             let attempts = BuildAttemptService(

@@ -10,13 +10,18 @@ struct ExecutorFactory: Sendable {
     let clock: WallClock
     let logger: Logger
 
-    /// What keeps an executor from working is said now, and again whenever a build meets it.
-    func executors() async -> [any Executor] {
+    /// What keeps an executor from working is said now, and again whenever a build meets it. Errors: ``Failure`` for
+    /// settings that no builder could be started with.
+    func executors() async throws -> [any Executor] {
         var executors: [any Executor] = []
         for executor in manager.executors {
             switch executor.kind {
             case .local(let local): executors.append(await localExecutor(executor, local))
-            case .kubernetes, .ec2: continue
+            case .ec2(let ec2):
+                do { executors.append(try ec2Executor(executor, ec2)) } catch {
+                    throw Failure("The executor \(executor.name): \(error)", .configuration)
+                }
+            case .kubernetes: continue
             }
         }
         return executors
@@ -37,6 +42,15 @@ struct ExecutorFactory: Sendable {
             clock: clock, logger: logger)
         for problem in await built.problems() { logger.error("executor \(executor.name): \(problem)") }
         return built
+    }
+
+    private func ec2Executor(_ executor: ExecutorSettings, _ ec2: EC2Settings) throws -> EC2Executor {
+        try EC2Executor(
+            executor, ec2, profile: profile(of: executor, stopsWithManager: false),
+            site: EC2Executor.Site(
+                server: settings.configuration.server,
+                manager: "\(ProcessInfo.processInfo.hostName):\(settings.listen.port)"),
+            clock: clock, logger: logger)
     }
 
     private func profile(of executor: ExecutorSettings, stopsWithManager: Bool) -> ExecutorProfile {

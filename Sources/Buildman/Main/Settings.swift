@@ -106,14 +106,18 @@ struct Settings: Sendable {
                 "This version keeps the state of running builds in memory: write ORCHESTRATOR: {MEM_CONFIG: {}}.",
                 .configuration)
         }
+        var runsBuildsHere = false
         for executor in manager.executors {
-            guard case .local = executor.kind else {
+            switch executor.kind {
+            case .local: runsBuildsHere = true
+            case .ec2: continue
+            case .kubernetes:
                 throw Failure(
                     "The executor \(executor.name) is of a kind that this version does not start: use EXECUTOR: popen.",
                     .configuration)
             }
         }
-        guard listen.isLoopback || configuration.builds.isLocalExecutorTrusted else {
+        guard !runsBuildsHere || listen.isLoopback || configuration.builds.isLocalExecutorTrusted else {
             throw Failure(
                 "The local executor runs builds on this machine, so Buildman does not serve beyond loopback: listen on "
                     + "127.0.0.1, or set LOCAL_EXECUTOR_TRUSTED: true if you trust everybody who may build.",

@@ -6,17 +6,6 @@ import WebRequests
 /// Every call may be repeated, and is repeated here, with growing waits, while the service says that it is overloaded or
 /// does not answer. All methods throw ``S3Error``, or `CancellationError`.
 package struct S3Client: Sendable {
-    /// How often a call is tried, and how long the first pause is; each next one is twice as long, give or take.
-    package struct Patience: Sendable {
-        package let attempts: Int
-        package let firstPause: Duration
-
-        package init(attempts: Int = 5, firstPause: Duration = .milliseconds(200)) {
-            self.attempts = attempts
-            self.firstPause = firstPause
-        }
-    }
-
     /// What is known of an object without its bytes.
     package struct Head: Sendable, Hashable {
         package let sizeBytes: Int64
@@ -176,14 +165,7 @@ package struct S3Client: Sendable {
 
     /// Tries again what may well succeed later.
     private func retrying<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
-        var pause = patience.firstPause
-        for _ in 1..<patience.attempts {
-            do { return try await body() } catch let error as S3Error where error.kind == .unavailable {
-                // Between the half and the whole of the pause, so that replicas don't come back together.
-                try await clock.sleep(for: pause * Double(randomness.integer(in: 500...1000)) / 1000)
-                pause *= 2
-            }
-        }
-        return try await body()
+        try await patience.retrying(
+            clock: clock, randomness: randomness, when: { ($0 as? S3Error)?.kind == .unavailable }, body)
     }
 }

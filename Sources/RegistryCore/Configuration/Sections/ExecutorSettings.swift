@@ -1,3 +1,4 @@
+import OCI
 import YAML
 
 /// One way to start builders.
@@ -80,7 +81,7 @@ extension ExecutorSettings {
             settings = read(reader, common: .local(local), name: written)
         default:
             let hint =
-                Spelling.suggestion(for: written, among: ["kubernetes", "popen", "local"]).map {
+                Spelling.suggestion(for: written, among: ["kubernetes", "ec2", "popen", "local"]).map {
                     "; did you mean \($0)?"
                 } ?? ""
             reader.problem(
@@ -116,8 +117,22 @@ extension ExecutorSettings {
                 ("QUAY_USERNAME", settings.workerUsername), ("QUAY_PASSWORD", settings.workerPassword),
                 ("WORKER_TAG", settings.workerTag),
             ] where value == nil { reader.missing(key, "the virtual machine pulls its worker image with it") }
+            checkWorker(settings, reader)
         }
         return settings
+    }
+
+    private static func checkWorker(_ settings: ExecutorSettings, _ reader: SectionReader) {
+        if let tag = settings.workerTag {
+            do { _ = try ImageReference("\(settings.workerImage):\(tag)") } catch {
+                reader.problem(
+                    reader.mapping["WORKER_IMAGE"] == nil ? "WORKER_TAG" : "WORKER_IMAGE",
+                    "WORKER_IMAGE and WORKER_TAG don't make an image reference.")
+            }
+        }
+        if settings.workerUsername?.contains(":") == true {
+            reader.problem("QUAY_USERNAME", "A user name has no colon.")
+        }
     }
 
     private static func share(_ reader: SectionReader) -> Double? {
