@@ -6,7 +6,7 @@ N ?= 1000
 # `make gc-model STEPS=1000000` makes so many calls.
 STEPS ?= 1000000
 
-.PHONY: run test crash-test gc-model bench conformance package images lint format
+.PHONY: run test kubernetes-test crash-test gc-model bench conformance package images lint format
 
 run:
 	@scripts/run "$(DATA)" "$(PORT)"
@@ -19,6 +19,10 @@ crash-test:
 
 gc-model:
 	@scripts/gc-model "$(STEPS)"
+
+# A real kube-apiserver and controller-manager on loopback (docs/operations/kubernetes.md); the first run builds them.
+kubernetes-test:
+	@scripts/kubernetes-test
 
 bench:
 	@scripts/bench

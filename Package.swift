@@ -155,7 +155,10 @@ let package = Package(
                 "Runtime", "SQL", "SQLiteDriver", "PostgresDriver", "CPostgres", "ObjectStorage", "WebRequests",
                 logging,
             ],
-            path: "Tests/Support", exclude: ["s3_server.py", "ec2_server.py", "aws_gate.py"],
+            path: "Tests/Support",
+            exclude: [
+                "s3_server.py", "ec2_server.py", "aws_gate.py", "kubernetes_server.py", "kubernetes_cluster.py",
+            ],
             swiftSettings: strict),
         kitTests("Runtime"), kitTests("OCI"), kitTests("SQL", ["SQLiteDriver", "PostgresDriver"]),
         kitTests("Redis", ["Runtime", logging]),

@@ -24,10 +24,11 @@ final class Farm: Sendable {
 
     /// Starts both programs on a fresh database and waits until they answer.
     ///
-    /// `settings`: further lines of config.yaml; `manager` and `executor`: further keys of BUILD_MANAGER and of its executor.
+    /// `settings`: further lines of config.yaml; `manager` and `executor`: further keys of BUILD_MANAGER and of its executor,
+    /// whose EXECUTOR is `kind`.
     init(
         _ engine: TestDatabase.Engine, settings: String = "", manager: [String: String] = [:],
-        executor: [String: String] = [:]
+        kind: String = "popen", executor: [String: String] = [:]
     ) async throws {
         folder = try TemporaryFolder()
         port = try FreePort.find()
@@ -41,7 +42,7 @@ final class Farm: Sendable {
             Self.configuration(
                 host: "127.0.0.1:\(port)", buildman: "127.0.0.1:\(grpcPort)",
                 databaseURI: database?.uri ?? "sqlite:///\(data)/registry.db", settings: settings, manager: manager,
-                executor: executor), to: "config.yaml")
+                kind: kind, executor: executor), to: "config.yaml")
         registry = Server(
             Programs.registryLite,
             ["serve", "--config", config, "--listen", "127.0.0.1:\(port)", "--data-dir", data])
@@ -59,7 +60,7 @@ final class Farm: Sendable {
 
     private static func configuration(
         host: String, buildman: String, databaseURI: String, settings: String, manager: [String: String],
-        executor: [String: String]
+        kind: String, executor: [String: String]
     ) -> String {
         let managerLines = manager.map { "    \($0.key): \($0.value)" }.sorted().joined(separator: "\n")
         let executorLines = executor.map { "        \($0.key): \($0.value)" }.sorted().joined(separator: "\n")
@@ -78,9 +79,9 @@ final class Farm: Sendable {
                   MEM_CONFIG: {}
             \(managerLines)
                 EXECUTORS:
-                  - EXECUTOR: popen
-                    NAME: local
-            \(executorLines.replacingOccurrences(of: "        ", with: "                    "))
+                  - EXECUTOR: \(kind)
+                    NAME: \(kind == "popen" ? "local" : kind)
+            \(executorLines)
             """
     }
 

@@ -9,24 +9,36 @@ struct AgentAuthorities: Sendable {
     /// Where builders find it.
     let path: String
     private let files: [String]
+    private let pem: String?
 
     /// Nil when the machine's own authorities are enough: nothing of the configuration is served or believed.
-    /// - Parameter folder: where builders of this machine live; anybody may pass through it.
-    init?(_ server: ServerSection, folder: String) {
-        let own = [server.certificate?.certificate].compactMap { $0 } + server.extraAuthorityFiles
-        guard server.scheme == .https, !own.isEmpty else { return nil }
+    /// - Parameters:
+    ///   - folder: where builders of this machine live; anybody may pass through it.
+    ///   - executor: whose CA_CERT stands in for the servers' certificate, and whose EXTRA_CA_CERTS count too.
+    init?(_ server: ServerSection, folder: String, executor: ExecutorSettings? = nil) {
+        pem = executor?.authorityPEM
+        let own =
+            [pem == nil ? server.certificate?.certificate : nil].compactMap { $0 } + server.extraAuthorityFiles
+            + (executor?.extraAuthorityFiles ?? [])
+        guard server.scheme == .https, !own.isEmpty || pem != nil else { return nil }
         path = "\(folder)/authorities.pem"
         files = (FileManager.default.fileExists(atPath: Self.machine) ? [Self.machine] : []) + own
+    }
+
+    /// What stands in the file. Errors: those of reading files.
+    func text() throws -> String {
+        (try files.map { try String(contentsOfFile: $0, encoding: .utf8) } + [pem].compactMap { $0 })
+            .joined(separator: "\n")
     }
 
     /// Writes the file anew. Errors: ``Failure`` that names what can't be read or written.
     func write() throws {
         do {
-            let texts = try files.map { try String(contentsOfFile: $0, encoding: .utf8) }
+            let text = try self.text()
             let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o711])
-            try Data(texts.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
             try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
         } catch {
             throw Failure("The authorities of builders can't be written to \(path): \(error.localizedDescription)")

@@ -17,14 +17,19 @@ struct ExecutorFactory: Sendable {
         for executor in manager.executors {
             switch executor.kind {
             case .local(let local): executors.append(await localExecutor(executor, local))
-            case .ec2(let ec2):
-                do { executors.append(try ec2Executor(executor, ec2)) } catch {
-                    throw Failure("The executor \(executor.name): \(error)", .configuration)
-                }
-            case .kubernetes: continue
+            case .ec2(let ec2): executors.append(try named(executor) { try ec2Executor(executor, ec2) })
+            case .kubernetes(let kubernetes):
+                let profile = profile(of: executor, stopsWithManager: false)
+                executors.append(try named(executor) { try kubernetesExecutor(executor, kubernetes, profile) })
             }
         }
         return executors
+    }
+
+    private func named<Made: Executor>(_ executor: ExecutorSettings, _ make: () throws -> Made) throws -> Made {
+        do { return try make() } catch {
+            throw Failure("The executor \(executor.name): \(error)", .configuration)
+        }
     }
 
     private func localExecutor(_ executor: ExecutorSettings, _ local: LocalExecutorSettings) async -> LocalExecutor {

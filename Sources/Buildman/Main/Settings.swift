@@ -106,17 +106,7 @@ struct Settings: Sendable {
                 "This version keeps the state of running builds in memory: write ORCHESTRATOR: {MEM_CONFIG: {}}.",
                 .configuration)
         }
-        var runsBuildsHere = false
-        for executor in manager.executors {
-            switch executor.kind {
-            case .local: runsBuildsHere = true
-            case .ec2: continue
-            case .kubernetes:
-                throw Failure(
-                    "The executor \(executor.name) is of a kind that this version does not start: use EXECUTOR: popen.",
-                    .configuration)
-            }
-        }
+        let runsBuildsHere = manager.executors.contains { if case .local = $0.kind { true } else { false } }
         guard !runsBuildsHere || listen.isLoopback || configuration.builds.isLocalExecutorTrusted else {
             throw Failure(
                 "The local executor runs builds on this machine, so Buildman does not serve beyond loopback: listen on "

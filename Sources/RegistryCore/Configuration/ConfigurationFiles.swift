@@ -30,7 +30,15 @@ struct ConfigurationFiles {
     /// The file that `key` names, which must exist: `/conf/stack/…` and relative paths are looked up in the bundle, where
     /// `.crt` and `.cert` stand for each other.
     func path(_ key: String, _ reader: SectionReader) -> String? {
-        guard let written = reader.nonEmptyText(key) else { return nil }
+        reader.nonEmptyText(key).flatMap { path($0, of: key, reader) }
+    }
+
+    /// The files that the list under `key` names, each looked up like a single one.
+    func paths(_ key: String, _ reader: SectionReader) -> [String] {
+        reader.texts(key).enumerated().compactMap { path($1, of: "\(key)[\($0)]", reader) }
+    }
+
+    private func path(_ written: String, of key: String, _ reader: SectionReader) -> String? {
         let candidates = candidates(written)
         if let path = candidates.first(where: { FileManager.default.fileExists(atPath: $0) }) { return path }
         reader.problem(

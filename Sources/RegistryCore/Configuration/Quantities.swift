@@ -37,13 +37,20 @@ enum Quantities {
             ? Int64(exactly: value.rounded(.down)).flatMap { $0 > 0 ? $0 : nil } : nil
     }
 
-    /// A Kubernetes quantity of processors: `500m` or `1`, `0.5`.
-    static func isProcessorQuantity(_ text: String) -> Bool {
-        if text.last == "m" { return wholeNumber(text.dropLast()).map { $0 > 0 } ?? false }
-        guard text.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }), let number = Double(text) else {
-            return false
-        }
-        return number > 0
+    /// A Kubernetes quantity of processors: `500m` or `1`, `0.5`; in thousandths of one. Nil unless it is positive.
+    static func processors(_ text: String) -> Int64? {
+        if text.last == "m" { return wholeNumber(text.dropLast()).flatMap { $0 > 0 ? $0 : nil } }
+        guard text.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }), let number = Double(text), number > 0,
+            number < 1e9
+        else { return nil }
+        return max(1, Int64(number * 1000))
+    }
+
+    /// Whether Kubernetes reads `text` as an amount of memory: `5120Mi`, `5G`; not `5GB`, and `k` is small.
+    static func isMemoryQuantity(_ text: String) -> Bool {
+        let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        let units: Set<Substring> = ["", "Ki", "Mi", "Gi", "Ti", "k", "M", "G", "T"]
+        return Double(digits).map { $0 > 0 } ?? false && units.contains(text.dropFirst(digits.count))
     }
 
     private static func wholeNumber(_ text: Substring) -> Int64? {

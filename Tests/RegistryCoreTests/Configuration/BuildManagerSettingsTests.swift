@@ -65,7 +65,7 @@ import Testing
             #expect(
                 executor.buildmanHostname == "buildman.example.com:443" && executor.maximumLifetime == .seconds(7200))
             #expect(
-                kubernetes.usesTLS && kubernetes.apiServer == "api.openshift.somehost.org:6443"
+                kubernetes.token == "token" && kubernetes.apiServer == "api.openshift.somehost.org:6443"
                     && kubernetes.memoryLimit == "5120Mi")
             #expect(kubernetes.processorLimit == "1000m" && kubernetes.maximumJobTime == .seconds(7200))
         }
@@ -158,6 +158,23 @@ import Testing
             "{ORCHESTRATOR: {MEM_: 1}, EXECUTORS: [{EXECUTOR: kubernetes, CONTAINER_CPU_LIMITS: fast}]}",
             "BUILD_MANAGER.EXECUTORS[0].CONTAINER_CPU_LIMITS"
         ),
+        kubernetes("K8S_API_TLS_CA: nowhere.crt", "K8S_API_TLS_CA"),
+        kubernetes("K8S_API_TLS_CERT: /etc/hostname", "K8S_API_TLS_KEY"),
+        kubernetes("K8S_API_TLS_KEY: /etc/hostname", "K8S_API_TLS_CERT"),
+        kubernetes("SERVICE_ACCOUNT_TOKEN: t, SERVICE_ACCOUNT_TOKEN_FILE: /etc/hostname", "SERVICE_ACCOUNT_TOKEN_FILE"),
+        kubernetes("SERVICE_ACCOUNT_TOKEN_FILE: nowhere", "SERVICE_ACCOUNT_TOKEN_FILE"),
+        kubernetes("SERVICE_ACCOUNT_NAME: Upper", "SERVICE_ACCOUNT_NAME"),
+        kubernetes("KUBERNETES_DISTRIBUTION: opneshift", "KUBERNETES_DISTRIBUTION"),
+        kubernetes("DNS_POLICY: None", "DNS_POLICY"), kubernetes("IMAGE_PULL_POLICY: always", "IMAGE_PULL_POLICY"),
+        kubernetes("BUILDER_VM_CONTAINER_IMAGE: \"https://r/x\"", "BUILDER_VM_CONTAINER_IMAGE"),
+        kubernetes("CONTAINER_MEMORY_LIMITS: 5120MB", "CONTAINER_MEMORY_LIMITS"),
+        kubernetes("CONTAINER_MEMORY_REQUEST: 6Gi, CONTAINER_MEMORY_LIMITS: 5Gi", "CONTAINER_MEMORY_REQUEST"),
+        kubernetes("CONTAINER_CPU_REQUEST: 2, CONTAINER_CPU_LIMITS: 1500m", "CONTAINER_CPU_REQUEST"),
+        kubernetes("VM_MEMORY_LIMIT: much", "VM_MEMORY_LIMIT"),
+        kubernetes("NODE_SELECTOR_LABEL_VALUE: \"a b\"", "NODE_SELECTOR_LABEL_VALUE"),
+        kubernetes("MAXIMUM_JOB_TIME: soon", "MAXIMUM_JOB_TIME"),
+        kubernetes("EXTRA_CA_CERTS: [nowhere.pem]", "EXTRA_CA_CERTS[0]"),
+        kubernetes("BUILDER_CONTAINER_IMAGE: \"a b\"", "BUILDER_CONTAINER_IMAGE", kind: "kubernetesPodman"),
         (
             "{ORCHESTRATOR: {MEM_: 1}, HEARTBEAT_DELTA: 10, EXECUTORS: [{EXECUTOR: local}]}",
             "BUILD_MANAGER.HEARTBEAT_DELTA"
@@ -167,6 +184,40 @@ import Testing
             "BUILD_MANAGER.ALLOWED_WORKER_COUNT"
         ),
     ]
+
+    static func kubernetes(_ keys: String, _ wrong: String, kind: String = "kubernetes") -> (String, String) {
+        let account = kind == "kubernetes" ? "QUAY_USERNAME: u, QUAY_PASSWORD: p, WORKER_TAG: t, " : ""
+        return (
+            "{ORCHESTRATOR: {MEM_: 1}, EXECUTORS: [{EXECUTOR: \(kind), \(account)\(keys)}]}",
+            "BUILD_MANAGER.EXECUTORS[0].\(wrong)"
+        )
+    }
+
+    @Test("kubernetesPodman needs no worker image, and has its own image and no machine")
+    func podman() throws {
+        let configuration = try ConfigurationFolder.load(
+            """
+            FEATURE_MAILING: false
+            BUILD_MANAGER: {ORCHESTRATOR: {MEM_: 1}, EXECUTORS: [{EXECUTOR: kubernetesPodman, DNS_POLICY: ClusterFirst}]}
+            """, audience: .buildman)
+        let executor = try #require(configuration.builds.manager?.executors.first)
+        guard case .kubernetes(let kubernetes) = executor.kind else {
+            Issue.record("not kubernetes")
+            return
+        }
+        #expect(configuration.warnings.isEmpty && executor.name == "kubernetesPodman" && !executor.kind.startsMachines)
+        #expect(kubernetes.pod == .agent(image: "quay.io/projectquay/quay-builder:latest"))
+        #expect(kubernetes.dnsPolicy == .clusterFirst && kubernetes.apiServer == nil)
+        #expect(kubernetes.memoryLimit == nil && kubernetes.serviceAccountName == nil)
+    }
+
+    @Test("a machine that its pod has no room for is worth a warning")
+    func room() throws {
+        let configuration = try ConfigurationFolder.load(
+            "FEATURE_MAILING: false\nBUILD_MANAGER: "
+                + Self.kubernetes("VM_MEMORY_LIMIT: 6G, CONTAINER_MEMORY_LIMITS: 5120Mi", "").0, audience: .buildman)
+        #expect(configuration.warnings.contains { $0.message.contains("OOMKilled") })
+    }
 
     @Test("a mistake stops Buildman at its path, and is only a warning to RegistryLite", arguments: mistakes)
     func refuses(_ manager: String, _ path: String) throws {

@@ -43,9 +43,19 @@ package struct ExecutorSettings: Sendable {
     package let httpProxy: String?
     package let httpsProxy: String?
     package let noProxy: String?
-    package let dnsPolicy: String?
     /// BUILDMAN_HOSTNAME of this executor, if it has its own.
     package let buildmanHostname: String?
+}
+
+extension ExecutorSettings.Kind {
+    /// The agent runs in a virtual machine, which pulls it as a container image.
+    package var startsMachines: Bool {
+        switch self {
+        case .kubernetes(let settings): if case .virtualMachine = settings.pod { true } else { false }
+        case .ec2: true
+        case .local: false
+        }
+    }
 }
 
 /// EXECUTOR: popen, or local: a process of this machine for each build.
@@ -59,40 +69,47 @@ package struct LocalExecutorSettings: Sendable, Hashable {
 extension ExecutorSettings {
     static let local = ExecutorSettings.read(
         SectionReader(.init(), collector: ProblemCollector()),
-        common: .local(LocalExecutorSettings(program: nil, isolation: nil)),
+        common: .local(LocalExecutorSettings(program: nil, isolation: nil)), ConfigurationFiles(folder: nil),
         name: "local")
 
     /// Reads one executor; `kind` is given where it doesn't stand in the mapping. Nil where the kind is unknown.
     static func read(_ reader: SectionReader, kind given: String?, _ files: ConfigurationFiles) -> ExecutorSettings? {
         guard let written = given ?? reader.nonEmptyText("EXECUTOR") else {
-            reader.missing("EXECUTOR", "kubernetes, ec2 or popen")
+            reader.missing("EXECUTOR", "kubernetes, kubernetesPodman, ec2 or popen")
             reader.finish()
             return nil
         }
         let settings: ExecutorSettings
         switch written {
-        case "kubernetes":
-            settings = read(reader, common: .kubernetes(KubernetesSettings(reader, files)), name: "kubernetes")
-        case "ec2": settings = read(reader, common: .ec2(EC2Settings(reader)), name: "ec2")
+        case "kubernetes", "kubernetesPodman":
+            let kubernetes = KubernetesSettings(reader, files, isMachine: written == "kubernetes")
+            settings = read(reader, common: .kubernetes(kubernetes), files, name: written)
+        case "ec2": settings = read(reader, common: .ec2(EC2Settings(reader)), files, name: "ec2")
         case "popen", "local":
             let local = LocalExecutorSettings(
                 program: files.path("BUILDER_BINARY_LOCATION", reader),
                 isolation: reader.nonEmptyText("BUILDAH_ISOLATION"))
-            settings = read(reader, common: .local(local), name: written)
+            settings = read(reader, common: .local(local), files, name: written)
         default:
             let hint =
-                Spelling.suggestion(for: written, among: ["kubernetes", "ec2", "popen", "local"]).map {
+                Spelling.suggestion(
+                    for: written, among: ["kubernetes", "kubernetesPodman", "ec2", "popen", "local"]
+                ).map {
                     "; did you mean \($0)?"
                 } ?? ""
             reader.problem(
-                "EXECUTOR", "The executor \"\(written.prefix(60))\" is unknown: use kubernetes, ec2 or popen\(hint).")
+                "EXECUTOR",
+                "The executor \"\(written.prefix(60))\" is unknown: use kubernetes, kubernetesPodman, ec2 or popen\(hint)."
+            )
             return nil
         }
         reader.finish(ignoring: ["REGISTRY_HOSTNAME", "INSECURE"])
         return settings
     }
 
-    private static func read(_ reader: SectionReader, common kind: Kind, name: String) -> ExecutorSettings {
+    private static func read(
+        _ reader: SectionReader, common kind: Kind, _ files: ConfigurationFiles, name: String
+    ) -> ExecutorSettings {
         let isLocal = if case .local = kind { true } else { false }
         let runtime: ContainerRuntime = isLocal ? .buildah : .podman
         let settings = ExecutorSettings(
@@ -107,12 +124,12 @@ extension ExecutorSettings {
             volumeSize: reader.size("VOLUME_SIZE"),
             authorizedKeys: authorizedKeys(reader),
             containerRuntime: reader.choice("CONTAINER_RUNTIME", default: runtime),
-            authorityPEM: authority(reader), extraAuthorityFiles: reader.texts("EXTRA_CA_CERTS"),
+            authorityPEM: authority(reader), extraAuthorityFiles: files.paths("EXTRA_CA_CERTS", reader),
             keepsBuilders: reader.bool("DEBUG", default: false),
             httpProxy: reader.nonEmptyText("HTTP_PROXY"), httpsProxy: reader.nonEmptyText("HTTPS_PROXY"),
-            noProxy: reader.nonEmptyText("NO_PROXY"), dnsPolicy: reader.nonEmptyText("DNS_POLICY"),
+            noProxy: reader.nonEmptyText("NO_PROXY"),
             buildmanHostname: BuildsSection.hostname(reader))
-        if !isLocal {
+        if kind.startsMachines {
             for (key, value) in [
                 ("QUAY_USERNAME", settings.workerUsername), ("QUAY_PASSWORD", settings.workerPassword),
                 ("WORKER_TAG", settings.workerTag),
