@@ -68,8 +68,8 @@ class Control:
         self.cluster.create(plural, object)
 
     def do_compact(self):
+        """What has happened so far can't be watched any more, but by those who watch already."""
         self.cluster.forgotten = self.cluster.version
-        self.cluster.history = []
 
     def do_cut(self):
         """Cuts every watch in the middle of a line."""
