@@ -57,6 +57,8 @@ actor KubernetesExecutor: Executor {
     private var stoppedEarly: Set<JobKey> = []
     /// What is to go and could not be ended yet, or was started for nothing.
     private var unwanted: Set<JobKey> = []
+    /// Starts that failed: nothing was made, or it is being taken away, and nothing of it can speak for the build.
+    private var failed: Set<JobKey> = []
     /// Attempts that are known to be over, of Jobs that still stand.
     private var over: Set<JobKey> = []
 
@@ -91,7 +93,11 @@ actor KubernetesExecutor: Executor {
             stoppedEarly.remove(key)
         }
         do {
-            try await make(launch)
+            do { try await make(launch) } catch {
+                failed.insert(key)
+                throw error
+            }
+            failed.remove(key)
         } catch let refusal as KubernetesRefusal {
             throw ExecutorFailure(refusal.description)
         } catch let silence as KubernetesSilence { throw ExecutorFailure(silence.description) }
@@ -115,6 +121,8 @@ actor KubernetesExecutor: Executor {
     func stop(_ key: JobKey) async {
         if starting.contains(key) { stoppedEarly.insert(key) }
         forget(key)
+        // An API that is out of reach must not keep the next executor from its turn.
+        if failed.remove(key) != nil, !starting.contains(key) { return }
         over.insert(key)
         if settings.manifest.isDebug, !stoppedEarly.contains(key) {
             await keep(key)
@@ -187,7 +195,9 @@ actor KubernetesExecutor: Executor {
     }
 
     private func reap(found: Set<JobKey>, live: Set<JobKey>) async {
+        failed = []
         over.formIntersection(found)
+        for (key, builder) in watched where builder.isTold && !found.contains(key) { forget(key) }
         for key in found.intersection(live).subtracting(unwanted) {
             over.remove(key)
             if watched[key] == nil { watched[key] = WatchedBuilder(since: clock.now) }

@@ -76,6 +76,16 @@ import Testing
         #expect(try await fixture.server.objects().count == 3)
     }
 
+    @Test("after a start that failed, a stop does not wait for an API that is not there")
+    func stopAfterFailure() async throws {
+        let fixture = try await KubernetesFixture()
+        try await fixture.server.kill()
+        await #expect(throws: ExecutorFailure.self) { try await fixture.executor.start(KubernetesCase.launch) }
+        let begun = ContinuousClock.now
+        await fixture.executor.stop(Self.key)
+        #expect(ContinuousClock.now - begun < .seconds(1))
+    }
+
     @Test("a document that can't be written starts nothing")
     func badDocument() async throws {
         let fixture = try await KubernetesFixture(document: { _ in throw ExecutorFailure("no authority") })
