@@ -28,8 +28,7 @@ struct ExecutorCoverage: Sendable {
             }
         }
         return byLaunches.filter { !$0.key.isEmpty }.sorted { $0.key.count > $1.key.count }.map { missing, without in
-            let whom =
-                without.count == groups.count ? "any namespace" : without.map(\.description).joined(separator: ", ")
+            let whom = without.count == groups.count ? "any namespace" : words(without).joined(separator: ", ")
             let what =
                 switch missing.count {
                 case 1: "run the last launch of a build of"
@@ -46,20 +45,24 @@ struct ExecutorCoverage: Sendable {
     }
 
     /// Namespaces between which the rules make no difference.
-    private enum Group: CustomStringConvertible {
+    private enum Group {
         case named(Username)
-        /// Named nowhere, and in this bucket of STAGED_ROLLOUT.
+        /// Named nowhere, and in this bucket of STAGED_ROLLOUT or in one of the next.
         case others(UInt8)
 
-        var description: String {
-            switch self {
-            case .named(let name): name.text
-            case .others(let bucket):
-                bucket == 0 ? "all others" : "others beyond \(percent(bucket)) % of STAGED_ROLLOUT"
+        var isNamed: Bool { if case .named = self { true } else { false } }
+    }
+
+    private func words(_ some: [Group]) -> [String] {
+        var (names, others): ([String], [Int]) = ([], [])
+        for group in some {
+            switch group {
+            case .named(let name): names.append(name.text)
+            case .others(let bucket): others.append(Int(bucket) * 100 / 256)
             }
         }
-
-        private func percent(_ bucket: UInt8) -> Int { Int(bucket) * 100 / 256 }
+        if others.count == groups.count(where: { !$0.isNamed }) { return names + ["all others"] }
+        return names + others.map { "others from \($0) % of STAGED_ROLLOUT on" }
     }
 
     private var restricted: [ExecutorProfile] {

@@ -73,7 +73,10 @@ package struct BuildAttemptService: Sendable {
         let (stateID, now) = (identifiers.uuid(), clock.now)
         // Most wake-ups find nothing to do, and those must cost no writer its turn.
         let found = try await database.read { try obstacle(capacity, admits, at: now, in: $0) }
-        if let found { return found }
+        if let found {
+            if case .empty = found { QueueCounters.got(.dockerfileBuild, .nonexistent) }
+            return found
+        }
         return try await database.write { transaction in
             // An attempt that is live holds a slot: counting and claiming are one transaction.
             guard try BuildAttemptStore.liveCount(at: now, in: transaction) < capacity else { return .full }

@@ -35,7 +35,7 @@ import Testing
                 [Rule(namespaceWhitelist: ["ns"])],
                 ["start a build of all others:", "See NAMESPACE_WHITELIST, STAGED_ROLLOUT of EXECUTORS (e0)"]
             ),
-            ([Rule(stagedRollout: 0.25)], ["start a build of others beyond 25 % of STAGED_ROLLOUT"]),
+            ([Rule(stagedRollout: 0.25)], ["start a build of others from 25 % of STAGED_ROLLOUT on"]),
             ([Rule(stagedRollout: 0)], ["start a build of any namespace"]),
             // Named namespaces fall between an executor that keeps its last launches and one for others.
             (

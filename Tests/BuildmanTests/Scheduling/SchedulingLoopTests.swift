@@ -110,26 +110,39 @@ import Testing
         #expect(try await manager.phase(uuid) == "complete")
     }
 
-    @Test("a start call that hangs delays no other build, is given up, and what it starts is stopped")
-    func hanging() async throws {
+    @Test("a start call that hangs delays no other build") func hanging() async throws {
         let gate = Gate()
         let slow = ScriptedExecutor("slow", rule: Rule(namespaceWhitelist: ["owner"]))
         let fast = ScriptedExecutor("fast")
         await slow.hang(until: gate)
-        let manager = try await ManagerFixture(
-            executors: [slow, fast], capacity: 2, startTimeout: .milliseconds(300))
+        let manager = try await ManagerFixture(executors: [slow, fast], capacity: 2)
         try await manager.addRepository("other/app")
         let stuck = try await manager.request()
         let other = try await manager.request(in: "other/app")
         try await manager.run { _ in
-            _ = try await manager.nextLaunch(on: slow)
-            // The other build did not wait for it.
+            let first = try await manager.nextLaunch(on: slow)
+            #expect(first.key.buildUUID == stuck)
             #expect(try await manager.nextLaunch(on: fast).key == JobKey(buildUUID: other, attempt: 1))
-            #expect(try await manager.nextLaunch(on: fast).key == JobKey(buildUUID: stuck, attempt: 2))
-            let late = JobKey(buildUUID: stuck, attempt: 1)
+            #expect(try await manager.phase(stuck) == "waiting")
+            await gate.open()
+        }
+    }
+
+    @Test("a start call that takes too long is given up, and what it starts after all is stopped")
+    func tooLong() async throws {
+        let gate = Gate()
+        let (slow, fast) = (ScriptedExecutor("slow"), ScriptedExecutor("fast"))
+        await slow.hang(until: gate)
+        let manager = try await ManagerFixture(executors: [slow, fast], startTimeout: .milliseconds(100))
+        let uuid = try await manager.request()
+        let late = JobKey(buildUUID: uuid, attempt: 1)
+        try await manager.run { _ in
+            #expect(try await manager.nextLaunch(on: slow).key == late)
+            #expect(try await manager.nextLaunch(on: fast).key == JobKey(buildUUID: uuid, attempt: 2))
+            // Stopped before the next executor was asked: it may be there.
             #expect(await slow.stopped == [late])
             await gate.open()
-            // The call comes back after all, with a builder that nobody waits for any more.
+            // The call comes back, with a builder that nobody waits for any more.
             while await slow.stopped != [late, late] { try await WallClock.system.sleep(for: .milliseconds(5)) }
         }
     }
@@ -148,10 +161,11 @@ import Testing
         try await manager.run { _ in
             // Until the executor has been tried again twice after its first pause.
             while await executor.calls.count < 9 { try await WallClock.system.sleep(for: .milliseconds(5)) }
-            // Five builds were on their way when it turned out to be broken; each pause is one call.
-            let seconds = 0.2 * 4
-            try await WallClock.system.sleep(for: .milliseconds(Int(seconds * 1000)))
-            #expect(await executor.calls.count <= 16)
+            // From now on each pause is one call, however many builds wait.
+            let (before, start) = (await executor.calls.count, ContinuousClock.now)
+            try await WallClock.system.sleep(for: .milliseconds(800))
+            let calls = await executor.calls.count - before
+            #expect(calls <= Int((ContinuousClock.now - start) / .milliseconds(200)) + 1)
             #expect(
                 try await manager.database.read {
                     try $0.number("SELECT COUNT(*) FROM queue_item WHERE retries_remaining = 3 AND available = 1")

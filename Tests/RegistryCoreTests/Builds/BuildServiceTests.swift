@@ -51,7 +51,9 @@ import Testing
         try await fixture.enqueue()
     }
 
-    @Test("many who ask at once don't pass the limit together", arguments: TestDatabase.allEngines)
+    @Test(
+        "SEC-Resource exhaustion: many who ask at once don't pass their namespace's limit together",
+        arguments: TestDatabase.allEngines)
     func limitRace(_ engine: TestDatabase.Engine) async throws {
         let fixture = try await BuildFixture(engine)
         try await fixture.database.write { transaction in
