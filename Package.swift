@@ -148,6 +148,13 @@ let package = Package(
                 grpcTransport,
                 grpcProtobuf, subprocess, lifecycle, lifecycleSignals,
             ], swiftSettings: strict),
+        // Beside the product: plays the agents of a farm under load (bench/farm.py); no package holds it
+        .executableTarget(
+            name: "FarmLoad",
+            dependencies: [
+                "BuildProtocol", "Runtime", logging, grpcCore, grpcTransport, grpcProtobuf, nioCore, nioPosix,
+            ],
+            path: "bench/FarmLoad", swiftSettings: strict),
         // Tests
         .target(
             name: "TestSupport",
@@ -158,6 +165,7 @@ let package = Package(
             path: "Tests/Support",
             exclude: [
                 "s3_server.py", "ec2_server.py", "aws_gate.py", "kubernetes_server.py", "kubernetes_cluster.py",
+                "tcp_proxy.py",
             ],
             swiftSettings: strict),
         kitTests("Runtime"), kitTests("OCI"), kitTests("SQL", ["SQLiteDriver", "PostgresDriver"]),
@@ -184,7 +192,8 @@ let package = Package(
             "Buildman",
             [
                 "Buildman", "RegistryCore", "Domain", "BuildProtocol", "SQL", "ObjectStorage", "Secrets", "Runtime",
-                "AWS", "WebRequests", "YAML", "Telemetry", logging, grpcCore, grpcTransport, lifecycle,
+                "AWS", "WebRequests", "YAML", "Telemetry", logging, grpcCore, grpcTransport, grpcProtobuf, lifecycle,
+                crypto,
             ]),
         tests(
             "BuilderAgent",
