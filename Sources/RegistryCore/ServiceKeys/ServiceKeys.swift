@@ -29,6 +29,8 @@ package actor ServiceKeys {
     /// The names of the known keys, for whoever can't wait for the actor.
     private nonisolated let accepted = Mutex<Set<String>>([])
     private var lastLook: Date?
+    /// The look that is under way for names that nobody knew.
+    private var looking: Task<Void, any Error>?
 
     private struct Known {
         let publicJWK: SigningKey.PublicJWK
@@ -84,9 +86,15 @@ package actor ServiceKeys {
     /// another replica may have made a key.
     func isKnown(_ kid: String) async throws -> Bool {
         if known[kid] != nil { return true }
-        let now = platform.clock.now
-        if let lastLook, abs(now.timeIntervalSince(lastLook)) < 1 { return false }
-        try await reload()
+        // After a start many ask at once, and nobody may be told "no" before the first look has ended.
+        if looking == nil {
+            if let lastLook, abs(platform.clock.now.timeIntervalSince(lastLook)) < 1 { return false }
+            looking = Task {
+                defer { looking = nil }
+                try await reload()
+            }
+        }
+        try await looking?.value
         return known[kid] != nil
     }
 
@@ -135,7 +143,6 @@ package actor ServiceKeys {
 
     private func reload() async throws {
         let now = platform.clock.now
-        lastLook = now
         let service = self.service
         let stored = try await platform.database.read { try KeyStore.live(of: service, at: now, in: $0) }
         for key in stored {
@@ -148,6 +155,8 @@ package actor ServiceKeys {
         }
         let names = Set(known.keys)
         accepted.withLock { $0 = names }
+        // Only a look that succeeded says anything about names that it did not find.
+        lastLook = now
     }
 
     private func load(_ stored: KeyStore.Stored) async throws {

@@ -66,6 +66,28 @@ import Testing
         #expect(!(try await keys.publicKeys().map(\.kid).contains(kid)))
     }
 
+    @Test("a manager that has just started believes all who come at once", arguments: TestDatabase.allEngines)
+    func manyAtOnce(_ engine: TestDatabase.Engine) async throws {
+        let core = try await CoreFixture(engine)
+        let job = JobKey(buildUUID: "6b5f3c7e-0000-4000-8000-000000000000", attempt: 1)
+        let keys = ServiceKeys(platform: core.platform, service: "buildman")
+        let token = try await JobTokens(core.platform, keys: keys, audience: "buildman")
+            .issue(.job, for: job, until: core.now + 60)
+        for _ in 0..<20 {
+            let started = JobTokens(
+                core.platform, keys: ServiceKeys(platform: core.platform, service: "buildman"), audience: "buildman")
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        let read = try await started.read(token, as: .job)
+                        #expect(read == job)
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
     @Test(
         "SEC-Key/issuer trust: a revoked key stops counting in every replica within 5 seconds",
         arguments: TestDatabase.allEngines)
