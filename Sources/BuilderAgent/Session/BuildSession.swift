@@ -41,6 +41,8 @@ struct BuildSession: Sendable {
         } catch let failure as BuildFailure {
             // Nobody to tell: without a job token no call is accepted.
             return .abandoned(failure.cause ?? failure.message)
+        } catch is CancellationError {
+            return .abandoned("The agent was told to stop.")
         } catch { return .abandoned("\(error)") }
         var logger = logger
         logger[metadataKey: "build"] = "\(pack.buildID)"

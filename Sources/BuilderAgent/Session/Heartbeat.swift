@@ -22,10 +22,12 @@ struct Heartbeat: Sendable {
 
     /// Beats until one of the three ends.
     func beat() async -> End {
-        let lastReply = LastReply()
+        let replies = Replies()
+        var backoff = manager.patience.backoff
         while !Task.isCancelled {
+            let before = await replies.count
             do {
-                if try await stream(lastReply) == .stop {
+                if try await watched(replies) == .stop {
                     return .refused("the manager refused \(HeartbeatRule.refusalLimit) heartbeats in a row")
                 }
             } catch let error as RPCError where error.endsAttempt {
@@ -34,62 +36,72 @@ struct Heartbeat: Sendable {
                 if Task.isCancelled { return .stopped }
                 logger.warning("heartbeats interrupted", metadata: ["reason": "\(Self.reason(error))"])
             }
-            if await lastReply.age > manager.patience.absence { return .managerGone }
-            do { try await manager.clock.sleep(for: manager.patience.pause) } catch { return .stopped }
+            if await replies.count > before { backoff.reset() }
+            if await replies.silence > manager.patience.absence { return .managerGone }
+            do { try await manager.clock.sleep(for: backoff.next()) } catch { return .stopped }
         }
         return .stopped
     }
 
-    /// One stream: a beat, its reply, a pause. Ends with ``HeartbeatRule/Action/stop``, or when the stream does.
-    private func stream(_ lastReply: LastReply) async throws -> HeartbeatRule.Action {
+    /// One stream. A connection that swallows everything looks alive: silence ends the stream, not the build.
+    private func watched(_ replies: Replies) async throws -> HeartbeatRule.Action {
+        let patience = manager.patience
+        let begin = ContinuousClock.now
+        return try await withThrowingTaskGroup(of: HeartbeatRule.Action.self) { group in
+            group.addTask { try await stream(replies) }
+            group.addTask {
+                while true {
+                    try await manager.clock.sleep(for: patience.call / 4)
+                    let silence = min(await replies.silence, ContinuousClock.now - begin)
+                    guard silence > patience.call + patience.heartbeat else { continue }
+                    throw RPCError(code: .deadlineExceeded, message: "no reply to a heartbeat")
+                }
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? .beatAfterPause
+        }
+    }
+
+    /// A beat, its reply, a pause, and so on. Ends with ``HeartbeatRule/Action/stop``, or when the stream does.
+    private func stream(_ replies: Replies) async throws -> HeartbeatRule.Action {
         let (permits, permit) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         permit.yield()
         let request = BuildmanPb_HeartbeatRequest(jobToken: jobToken)
         let clock = manager.clock
-        let patience = manager.patience
+        let pause = manager.patience.heartbeat
         return try await manager.stub.heartbeat(
             requestProducer: { writer in
                 for await _ in permits { try await writer.write(request) }
             },
             onResponse: { response in
                 defer { permit.finish() }
-                return try await withThrowingTaskGroup(of: HeartbeatRule.Action.self) { group in
-                    group.addTask {
-                        var rule = HeartbeatRule()
-                        for try await message in response.messages {
-                            await lastReply.note()
-                            switch rule.replied(message.reply) {
-                            case .beatAfterPause:
-                                try await clock.sleep(for: patience.heartbeat)
-                                permit.yield()
-                            case .beatAtOnce: permit.yield()
-                            case .stop: return .stop
-                            }
-                        }
-                        return .beatAfterPause
+                var rule = HeartbeatRule()
+                for try await message in response.messages {
+                    await replies.note()
+                    switch rule.replied(message.reply) {
+                    case .beatAfterPause:
+                        try await clock.sleep(for: pause)
+                        permit.yield()
+                    case .beatAtOnce: permit.yield()
+                    case .stop: return .stop
                     }
-                    group.addTask {
-                        // A connection that swallows everything looks alive: silence ends the stream, not the build.
-                        while true {
-                            try await clock.sleep(for: patience.call)
-                            if await lastReply.age > patience.call + patience.heartbeat {
-                                throw RPCError(code: .deadlineExceeded, message: "no reply to a heartbeat")
-                            }
-                        }
-                    }
-                    defer { group.cancelAll() }
-                    return try await group.next() ?? .beatAfterPause
                 }
+                return .beatAfterPause
             })
     }
 
     private static func reason(_ error: any Error) -> String { (error as? RPCError)?.sentence ?? "\(error)" }
 }
 
-private actor LastReply {
-    private var moment = ContinuousClock.now
+private actor Replies {
+    private var last = ContinuousClock.now
+    private(set) var count = 0
 
-    var age: Duration { ContinuousClock.now - moment }
+    /// How long ago the last reply came; before the first one: how long ago heartbeats began.
+    var silence: Duration { ContinuousClock.now - last }
 
-    func note() { moment = .now }
+    func note() {
+        last = .now
+        count += 1
+    }
 }

@@ -12,6 +12,8 @@ enum ManagerTransport {
         var config = HTTP2ClientTransport.Posix.Config.defaults
         config.backoff = .init(initial: .milliseconds(200), max: .seconds(2), multiplier: 1.6, jitter: 0.2)
         config.connection.maxIdleTime = nil
+        // A connection whose other end is gone without a word must not look alive for as long as the kernel believes in it.
+        config.connection.keepalive = .init(time: .seconds(10), timeout: .seconds(10), allowWithoutCalls: true)
         return try HTTP2ClientTransport.Posix(
             target: target(server), transportSecurity: try security(transport), config: config)
     }

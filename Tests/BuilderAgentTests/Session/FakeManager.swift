@@ -16,6 +16,12 @@ final class FakeManager: BuildmanPb_BuildManager.SimpleServiceProtocol, Sendable
     struct Script: Sendable {
         var pack = BuildmanPb_BuildPack()
         var registration: RPCError?
+        /// The first registrations are accepted, and their answer is lost.
+        var lostRegistrations = 0
+        /// The answer to the first report of such a phase is lost.
+        var lostPhases: Set<BuildPhase> = []
+        /// How often a line is refused before it is taken.
+        var refusedLines: [Int32: Int] = [:]
         var refusedPhases: Set<BuildPhase> = []
         /// Answers the n-th heartbeat, from 1.
         var heartbeat: @Sendable (Int) -> Bool = { _ in true }
@@ -28,6 +34,7 @@ final class FakeManager: BuildmanPb_BuildManager.SimpleServiceProtocol, Sendable
         var calls: [String] = []
         var heartbeats = 0
         var logStreams = 0
+        var openLogStreams = 0
         /// Every line that came, doubles included.
         var received: [Int32] = []
         /// By number, as a store would keep them.
@@ -70,6 +77,8 @@ final class FakeManager: BuildmanPb_BuildManager.SimpleServiceProtocol, Sendable
     ) async throws -> BuildmanPb_BuildPack {
         note("register \(request.registerJwt)")
         if let error = script.registration { throw error }
+        let count = memory.calls.filter { $0.hasPrefix("register") }.count
+        guard count > script.lostRegistrations else { throw Self.lost }
         return script.pack
     }
 
@@ -94,6 +103,11 @@ final class FakeManager: BuildmanPb_BuildManager.SimpleServiceProtocol, Sendable
     ) async throws -> BuildmanPb_SetPhaseResponse {
         let phase = BuildPhase(wire: request.phase)
         note("\(request.sequenceNumber) \(phase?.rawValue ?? "?")")
+        if let phase, script.lostPhases.contains(phase),
+            memory.calls.filter({ $0 == "\(request.sequenceNumber) \(phase.rawValue)" }).count == 1
+        {
+            throw Self.lost
+        }
         if phase == .pulling { state.withLock { $0.pullMetadata = request.pullMetadata } }
         var reply = BuildmanPb_SetPhaseResponse()
         reply.success = phase.map { !script.refusedPhases.contains($0) } ?? false
@@ -107,20 +121,25 @@ final class FakeManager: BuildmanPb_BuildManager.SimpleServiceProtocol, Sendable
     ) async throws {
         let stream = state.withLock { memory in
             memory.logStreams += 1
+            memory.openLogStreams += 1
             return memory.logStreams
         }
+        defer { state.withLock { $0.openLogStreams -= 1 } }
         var count = 0
         for try await line in request {
             count += 1
-            state.withLock { memory in
+            let isTaken = state.withLock { memory in
                 memory.received.append(line.sequenceNumber)
+                let times = memory.received.filter { $0 == line.sequenceNumber }.count
+                guard times > script.refusedLines[line.sequenceNumber] ?? 0 else { return false }
                 memory.lines[line.sequenceNumber] = BuildLogMessage(json: line.logMessage)
+                return true
             }
             if let limit = script.breakingStreams[stream], count >= limit {
                 throw RPCError(code: .unavailable, message: "the script breaks this stream")
             }
             var reply = BuildmanPb_LogMessageResponse()
-            reply.success = true
+            reply.success = isTaken
             reply.sequenceNumber = line.sequenceNumber
             try await response.write(reply)
         }
@@ -132,6 +151,8 @@ final class FakeManager: BuildmanPb_BuildManager.SimpleServiceProtocol, Sendable
         note("cached tag")
         return BuildmanPb_CachedTag()
     }
+
+    private static let lost = RPCError(code: .unavailable, message: "the script loses this answer")
 
     private func note(_ call: String) { state.withLock { $0.calls.append(call) } }
 }

@@ -51,20 +51,25 @@ struct Farm: Sendable {
     }
 
     func session(
-        port: Int, _ runtime: any ContainerRuntime, over security: AgentConfiguration.Transport = .plainText
+        port: Int, _ runtime: any ContainerRuntime, over security: AgentConfiguration.Transport = .plainText,
+        patience change: @Sendable (inout ManagerConnection.Patience) -> Void = { _ in }
     ) async throws -> BuildSession.Ending {
         let transport = try ManagerTransport.make(.init(host: "127.0.0.1", port: port), security)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let quiet = logger
         let work = folder.path("work")
+        var patience = ManagerConnection.Patience()
+        patience.pause = .milliseconds(20)
+        if security != .plainText { patience.dial = .seconds(8) }
+        // Who isn't believed at first isn't later either.
+        patience.arrival = .zero
+        patience.heartbeat = .milliseconds(20)
+        change(&patience)
+        let chosen = patience
         return try await withGRPCClient(transport: transport) { client in
-            var patience = ManagerConnection.Patience()
-            patience.pause = .milliseconds(20)
-            if security != .plainText { patience.dial = .seconds(3) }
-            patience.heartbeat = .milliseconds(20)
             let connection = ManagerConnection(
-                stub: BuildmanPb_BuildManager.Client(wrapping: client), patience: patience, clock: .system,
+                stub: BuildmanPb_BuildManager.Client(wrapping: client), patience: chosen, clock: .system,
                 logger: quiet)
             let session = BuildSession(
                 manager: connection, token: BuildSecret("registration"),
