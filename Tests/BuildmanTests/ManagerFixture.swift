@@ -70,8 +70,10 @@ final class ManagerFixture: Sendable {
     let supervisor: JobSupervisor
     let attempts: BuildAttemptService
     let tokens: JobTokens
+    /// What the manager logged.
+    let log = CapturedLog()
+    let server: AgentServer
     private let offset = Box<Double>(0)
-    private let server: AgentServer
     private let loops: [any Service]
 
     init(
@@ -84,7 +86,7 @@ final class ManagerFixture: Sendable {
         let isFresh = database == nil
         let database = try database ?? TestDatabase.sqlite()
         self.database = database
-        let logger = Logger(label: "test")
+        let logger = log.logger
         let offset = self.offset
         platform = Platform(
             database: database, objects: MemoryStore(),

@@ -6,6 +6,9 @@ import ServiceLifecycle
 
 /// Serves the agents' protocol until it is told to stop.
 struct AgentServer: Service {
+    /// The longest message that is read.
+    static let maximumMessageBytes = 1_048_576
+
     private let server: GRPCServer<HTTP2ServerTransport.Posix>
     private let address: String
     private let logger: Logger
@@ -24,9 +27,15 @@ struct AgentServer: Service {
                 address: host.contains(":") ? .ipv6(host: host, port: port) : .ipv4(host: host, port: port),
                 transportSecurity: try certificate.map { try .tls(certificateReloader: $0) } ?? .plaintext,
                 config: .defaults { config in
-                    // Agents ping idle connections; a log line is never longer than this.
-                    config.connection.keepalive.clientBehavior.allowWithoutCalls = true
-                    config.rpc.maxRequestPayloadSize = 1_048_576
+                    // Agents ping their connection every ten seconds, also while nothing is called.
+                    config.connection.keepalive.clientBehavior = .init(
+                        minPingIntervalWithoutCalls: .seconds(5), allowWithoutCalls: true)
+                    // An agent that is gone without a word holds its connection no longer than its lease.
+                    config.connection.keepalive.time = .seconds(30)
+                    // An agent has three calls open at most; a proxy may carry several agents on one connection.
+                    config.http2.maxConcurrentStreams = 1000
+                    // No log line is longer; what is longer ends its own call.
+                    config.rpc.maxRequestPayloadSize = Self.maximumMessageBytes
                 }),
             services: [service])
     }

@@ -3,6 +3,7 @@ import Domain
 import GRPCCore
 import RegistryCore
 import Runtime
+import ServiceLifecycle
 
 /// One LogMessage stream: each line is answered once it is stored. What comes while lines are being stored is stored
 /// together. Source: Quay 6.6.
@@ -14,8 +15,9 @@ struct LogStream: Sendable {
         let message: BuildLogMessage?
     }
 
-    /// More lines than these wait in the network instead.
+    /// More lines than these, or larger ones, wait in the network instead.
     private static let limit = 512
+    private static let maximumBytes = 1 << 20
     /// A longer text is cut, in characters: a log is for people.
     static let maximumLength = 65_536
 
@@ -27,7 +29,7 @@ struct LogStream: Sendable {
         _ requests: RPCAsyncSequence<BuildmanPb_LogMessageRequest, any Error>,
         _ replies: RPCWriter<BuildmanPb_LogMessageResponse>
     ) async throws {
-        let batches = LineBatches<Line>(limit: Self.limit)
+        let batches = LineBatches<Line>(limit: Self.limit, maximumBytes: Self.maximumBytes)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 do { try await Self.read(requests, into: batches) } catch {
@@ -49,15 +51,22 @@ struct LogStream: Sendable {
     private static func read(
         _ requests: RPCAsyncSequence<BuildmanPb_LogMessageRequest, any Error>, into batches: LineBatches<Line>
     ) async throws {
-        var last: Int32 = 0
-        for try await request in requests {
-            // Numbers rise within a stream; a new stream may begin with lines that were sent before.
-            let isInOrder = request.sequenceNumber > last
-            last = max(last, request.sequenceNumber)
-            await batches.add(
-                Line(
-                    number: request.sequenceNumber, token: request.jobJwt,
-                    message: isInOrder ? BuildLogMessage(json: request.logMessage) : nil))
+        do {
+            try await cancelWhenGracefulShutdown {
+                var last: Int32 = 0
+                for try await request in requests {
+                    // Numbers rise within a stream; a new stream may begin with lines that were sent before.
+                    let isInOrder = request.sequenceNumber > last
+                    last = max(last, request.sequenceNumber)
+                    await batches.add(
+                        Line(
+                            number: request.sequenceNumber, token: request.jobJwt,
+                            message: isInOrder ? BuildLogMessage(json: request.logMessage) : nil),
+                        bytes: request.logMessage.utf8.count)
+                }
+            }
+        } catch is CancellationError where Task.isShuttingDownGracefully {
+            // The manager stops: what has come is stored and answered, and the stream ends.
         }
         await batches.finish()
     }

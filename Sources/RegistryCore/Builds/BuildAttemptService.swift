@@ -259,6 +259,11 @@ package struct BuildAttemptService: Sendable {
         try await database.read { try BuildAttemptStore.find(key, in: $0) }
     }
 
+    /// How the attempt of that name ended; nil while it is live, and when there is none.
+    package func outcome(of key: JobKey) async throws -> AttemptOutcome? {
+        try await database.read { try BuildAttemptStore.outcome(of: key, in: $0) }
+    }
+
     /// The failure that an attempt has logged last.
     package func lastErrorCode(of attempt: BuildAttempt) async throws -> BuildFailureCode? {
         try await database.read {

@@ -68,6 +68,16 @@ package enum BuildAttemptStore {
         try transaction.row("SELECT 1 AS found FROM build_attempt WHERE id = \(id) AND ended_ms IS NULL") != nil
     }
 
+    /// How the attempt of that name ended; nil while it is live, and when there is none.
+    package static func outcome(of key: JobKey, in transaction: any Transaction) throws -> AttemptOutcome? {
+        try transaction.row(
+            """
+            SELECT attempt.outcome FROM build_attempt AS attempt JOIN build ON build.id = attempt.build_id
+            WHERE build.uuid = \(key.buildUUID) AND attempt.number = \(key.attempt)
+            """
+        )?.textIfAny("outcome").flatMap(AttemptOutcome.init(rawValue:))
+    }
+
     /// Keeps who runs the attempt. False when it has ended meanwhile.
     package static func setExecution(
         of id: Int64, executor: String, executionID: String, in transaction: any Transaction
