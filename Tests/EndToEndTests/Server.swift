@@ -33,6 +33,9 @@ final class Server: Sendable {
         history.withLock { $0 += child.printed }
     }
 
+    /// Sends a signal to this process alone, such as SIGSTOP; nothing happens when it does not run.
+    func send(_ signal: Int32) { current?.send(signal: signal) }
+
     /// SIGTERM, and the exit code.
     func terminate() async throws -> Int32? {
         guard let child = current else { return nil }

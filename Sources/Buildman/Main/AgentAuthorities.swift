@@ -13,14 +13,17 @@ struct AgentAuthorities: Sendable {
 
     /// Nil when the machine's own authorities are enough: nothing of the configuration is served or believed.
     /// - Parameters:
+    ///   - agentsDialTLS: agents reach this manager by TLS, whatever the registry speaks.
     ///   - folder: where builders of this machine live; anybody may pass through it.
     ///   - executor: whose CA_CERT stands in for the servers' certificate, and whose EXTRA_CA_CERTS count too.
-    init?(_ server: ServerSection, folder: String, executor: ExecutorSettings? = nil) {
+    init?(
+        _ server: ServerSection, agentsDialTLS: Bool, folder: String, executor: ExecutorSettings? = nil
+    ) {
         pem = executor?.authorityPEM
         let own =
             [pem == nil ? server.certificate?.certificate : nil].compactMap { $0 } + server.extraAuthorityFiles
             + (executor?.extraAuthorityFiles ?? [])
-        guard server.scheme == .https, !own.isEmpty || pem != nil else { return nil }
+        guard server.scheme == .https || agentsDialTLS, !own.isEmpty || pem != nil else { return nil }
         path = "\(folder)/authorities.pem"
         files = (FileManager.default.fileExists(atPath: Self.machine) ? [Self.machine] : []) + own
     }

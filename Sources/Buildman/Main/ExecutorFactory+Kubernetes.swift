@@ -37,7 +37,8 @@ extension ExecutorFactory {
             let machine = try BuilderMachine(BuilderMachine.Settings(executor, server: server))
             return { manifest, launch in try manifest.entries(machine: machine.document(for: launch)) }
         case .agent:
-            let authorities = AgentAuthorities(server, folder: "", executor: executor)
+            let authorities = AgentAuthorities(
+                server, agentsDialTLS: settings.configuration.builds.agentsDialTLS, folder: "", executor: executor)
             return { manifest, launch in
                 // Certificates only: a key that stands in the same file goes nowhere.
                 let text = try authorities.map { PEMCertificates.blocks(in: try $0.text()).joined() }

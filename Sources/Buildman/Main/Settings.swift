@@ -80,7 +80,8 @@ struct Settings: Sendable {
     /// Whom builders of this machine believe, where the machine's own authorities are not enough.
     var agentAuthorities: AgentAuthorities? {
         AgentAuthorities(
-            configuration.server, folder: BuilderRooms.defaultBase(dataDirectory: configuration.dataDirectory))
+            configuration.server, agentsDialTLS: configuration.builds.agentsDialTLS,
+            folder: BuilderRooms.defaultBase(dataDirectory: configuration.dataDirectory))
     }
 
     /// The logger of the whole program, at the level of LOGGING_LEVEL.
