@@ -6,7 +6,10 @@ N ?= 1000
 # `make gc-model STEPS=1000000` makes so many calls.
 STEPS ?= 1000000
 
-.PHONY: run test kubernetes-test crash-test gc-model bench conformance package images lint format
+# `make chaos CASE="agent frozen at building"` breaks a farm in one way only.
+CASE ?=
+
+.PHONY: run test kubernetes-test crash-test chaos gc-model bench farm-bench conformance package images lint format
 
 run:
 	@scripts/run "$(DATA)" "$(PORT)"
@@ -23,9 +26,14 @@ gc-model:
 # A real kube-apiserver and controller-manager on loopback (docs/operations/kubernetes.md); the first run builds them.
 kubernetes-test:
 	@scripts/kubernetes-test
+chaos:
+	@scripts/chaos $(if $(CASE),"$(CASE)")
 
 bench:
 	@scripts/bench
+
+farm-bench:
+	@scripts/farm-bench
 
 # The distribution specification's own suite: `make conformance SUITE=DIR` (docs/operations/conformance.md).
 conformance:
@@ -38,7 +46,7 @@ images:
 	@scripts/images
 
 lint:
-	@swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	@swift format lint --strict --recursive --parallel Package.swift Sources Tests bench
 
 format:
-	@swift format format --in-place --recursive --parallel Package.swift Sources Tests
+	@swift format format --in-place --recursive --parallel Package.swift Sources Tests bench
