@@ -5,7 +5,6 @@ PORT ?= 8080
 N ?= 1000
 # `make gc-model STEPS=1000000` makes so many calls.
 STEPS ?= 1000000
-
 # `make chaos CASE="agent frozen at building"` breaks a farm in one way only.
 CASE ?=
 
@@ -26,6 +25,7 @@ gc-model:
 # A real kube-apiserver and controller-manager on loopback (docs/operations/kubernetes.md); the first run builds them.
 kubernetes-test:
 	@scripts/kubernetes-test
+
 chaos:
 	@scripts/chaos $(if $(CASE),"$(CASE)")
 

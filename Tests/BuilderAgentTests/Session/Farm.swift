@@ -61,9 +61,6 @@ struct Farm: Sendable {
         let work = folder.path("work")
         var patience = ManagerConnection.Patience()
         patience.pause = .milliseconds(20)
-        if security != .plainText { patience.dial = .seconds(8) }
-        // Who isn't believed at first isn't later either.
-        patience.arrival = .zero
         patience.heartbeat = .milliseconds(20)
         change(&patience)
         let chosen = patience

@@ -28,7 +28,12 @@ import Testing
             privateKey: .file(path: folder.path("good.key"), format: .pem))
         try await manager.serve(security: security) { port in
             let refused = try await farm.session(
-                port: port, ScriptedRuntime(), over: .tls(onlyRoot: folder.path("other.crt")))
+                port: port, ScriptedRuntime(), over: .tls(onlyRoot: folder.path("other.crt"))
+            ) {
+                $0.dial = .seconds(3)
+                // Who isn't believed at first isn't later either.
+                $0.arrival = .zero
+            }
             guard case .abandoned = refused else {
                 Issue.record("ended as \(refused)")
                 return
