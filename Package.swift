@@ -92,7 +92,7 @@ let package = Package(
     targets: [
         // Ground floor: kits
         cLibrary("CCurl"), cLibrary("CHiredis"), cLibrary("CYAML"), cLibrary("CArchive"),
-        cLibrary("COpenSSL"), cLibrary("CPostgres"), cLibrary("CCrypt"),
+        cLibrary("COpenSSL"), cLibrary("CPostgres"), cLibrary("CCrypt"), cLibrary("CZlib"),
         kit("Runtime"),
         kit("OCI", ["Runtime", "COpenSSL"]),
         kit("SQL", ["Runtime", logging]),
@@ -103,6 +103,7 @@ let package = Package(
         kit("AWS", ["Runtime", "WebRequests", crypto]),
         kit("ObjectStorage", ["Runtime", "AWS", logging, nioCore, nioPosix]),
         kit("Archive", ["Runtime", "CArchive"]),
+        kit("Gzip", ["CZlib"]),
         kit("YAML", ["Runtime", "CYAML"]),
         kit("Secrets", ["Runtime", crypto, cryptoExtras, nioPosix, "CCrypt"]),
         kit("Telemetry", ["Runtime", logging, metrics]),
@@ -116,7 +117,7 @@ let package = Package(
             name: "RegistryCore",
             dependencies: [
                 "Domain", "OCI", "Runtime", "SQL", "Redis", "ObjectStorage", "WebRequests", "Secrets", "YAML",
-                "Archive",
+                "Archive", "Gzip",
                 logging, metrics, nioCore, nioPosix, crypto, cryptoExtras, jwtKit,
             ], swiftSettings: strict),
         // Top floor: the three programs
@@ -171,7 +172,7 @@ let package = Package(
         kitTests("Runtime"), kitTests("OCI"), kitTests("SQL", ["SQLiteDriver", "PostgresDriver"]),
         kitTests("Redis", ["Runtime", logging]),
         kitTests("WebRequests"), kitTests("AWS", ["WebRequests", "Runtime", "ObjectStorage"]),
-        kitTests("ObjectStorage", [nioCore, logging, "AWS"]), kitTests("Archive"), kitTests("YAML"),
+        kitTests("ObjectStorage", [nioCore, logging, "AWS"]), kitTests("Archive"), kitTests("Gzip"), kitTests("YAML"),
         kitTests("Secrets"), kitTests("Telemetry"), kitTests("ServerTLS", [nioSSL]),
         tests("Domain", ["Domain", "OCI"]),
         tests("BuildProtocol", ["BuildProtocol", "Domain", "OCI", protobuf]),
@@ -179,7 +180,7 @@ let package = Package(
             "RegistryCore",
             [
                 "RegistryCore", "Domain", "OCI", "SQL", "ObjectStorage", "YAML", "Runtime", "Secrets", "Archive",
-                "WebRequests", crypto, jwtKit,
+                "WebRequests", "Redis", "Gzip", logging, nioCore, crypto, jwtKit,
             ]),
         tests(
             "RegistryLite",

@@ -9,7 +9,7 @@ import Testing
 
     static let kits: Set = [
         "Runtime", "OCI", "SQL", "SQLiteDriver", "PostgresDriver", "Redis", "WebRequests", "ObjectStorage", "AWS",
-        "Archive",
+        "Archive", "Gzip",
         "YAML", "Secrets", "SourceControl", "Telemetry", "ServerTLS",
     ]
     static let ours = kits.union([
@@ -29,7 +29,7 @@ import Testing
         "RegistryCore": [
             "Domain", "OCI", "Runtime", "SQL", "Redis", "ObjectStorage", "WebRequests", "Secrets", "SourceControl",
             "YAML",
-            "Archive", "NIOCore", "NIOPosix", "Crypto", "CryptoExtras", "_CryptoExtras", "JWTKit",
+            "Archive", "Gzip", "NIOCore", "NIOPosix", "Crypto", "CryptoExtras", "_CryptoExtras", "JWTKit",
         ],
         "RegistryLite": [
             "RegistryCore", "Domain", "OCI", "Runtime", "SQL", "ObjectStorage", "Secrets", "Hummingbird",

@@ -87,11 +87,19 @@ package struct S3Client: Sendable {
     }
 
     /// An address at which anybody can GET the object for so long.
-    package func presignedAddress(of key: String, lifetime: Duration) async throws -> String {
+    /// - Parameters:
+    ///   - contentType: what the answer says that it is; nil for what the object says.
+    ///   - contentEncoding: how the answer says that it is packed.
+    package func presignedAddress(
+        of key: String, lifetime: Duration, contentType: String? = nil, contentEncoding: String? = nil
+    ) async throws -> String {
         let path = endpoint.path(of: key)
+        let said = [("response-content-type", contentType), ("response-content-encoding", contentEncoding)]
         let query = signer.presignedQuery(
-            for: .init("GET", host: endpoint.authority, path: path), with: try await credentials.current(),
-            at: clock.now, lifetime: lifetime)
+            for: .init(
+                "GET", host: endpoint.authority, path: path,
+                query: said.compactMap { name, value in value.map { (name: name, value: $0) } }),
+            with: try await credentials.current(), at: clock.now, lifetime: lifetime)
         return "\(endpoint.scheme)://\(endpoint.authority)\(SigV4Signer.encoded(path: path))?\(query)"
     }
 

@@ -116,8 +116,12 @@ package struct S3Store: ObjectStore {
             return .remote(
                 RemoteObject(
                     sizeBytes: head.sizeBytes, read: { content.bytes($0) },
-                    address: { lifetime in
-                        try await Self.translating { try await client.presignedAddress(of: name, lifetime: lifetime) }
+                    address: { lifetime, presentation in
+                        try await Self.translating {
+                            try await client.presignedAddress(
+                                of: name, lifetime: lifetime, contentType: presentation.contentType,
+                                contentEncoding: presentation.contentEncoding)
+                        }
                     }))
         }
     }
