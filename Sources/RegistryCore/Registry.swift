@@ -17,6 +17,7 @@ package struct SiteSettings: Sendable {
     package let superusers: Set<String>
     /// FEATURE_READER_BUILD_LOGS: who may read a repository may read its builds' logs.
     package let readersMayReadLogs: Bool
+    package var logArchive = LogArchiveSettings()
     package let tags: TagSettings
     /// FEATURE_PROXY_STORAGE: blobs of other machines come through us, and nobody is sent there.
     package let proxiesStorage: Bool
@@ -90,9 +91,11 @@ package struct Registry: Sendable {
     package let timeMachines: TimeMachineService
     package let builds: BuildService
     package let buildLogs: BuildLogReader
+    /// The logs of running builds in Redis; nil where there is none.
+    package let buildLogCache: BuildLogCache?
     package let userFiles: UserFileService
 
-    package init(platform: Platform, site: SiteSettings) {
+    package init(platform: Platform, site: SiteSettings, buildLogCache: BuildLogCache? = nil) {
         self.platform = platform
         self.site = site
         access = AccessControl(
@@ -140,9 +143,14 @@ package struct Registry: Sendable {
         builds = BuildService(
             platform, access: access,
             settings: .init(registryHostname: site.hostname, archiveAddresses: site.userAddresses))
+        self.buildLogCache = buildLogCache
+        let logs: any BuildLogStore =
+            if let buildLogCache { CachedBuildLogStore(platform.database, cache: buildLogCache) } else {
+                DatabaseBuildLogStore(platform.database)
+            }
         buildLogs = BuildLogReader(
-            platform, logs: DatabaseBuildLogStore(platform.database), access: access,
-            readersMay: site.readersMayReadLogs)
+            platform, logs: logs, access: access, readersMay: site.readersMayReadLogs,
+            proxiesStorage: site.proxiesStorage)
         userFiles = UserFileService(platform: platform)
     }
 }

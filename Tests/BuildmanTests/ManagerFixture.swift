@@ -210,8 +210,8 @@ final class ManagerFixture: Sendable {
     func phase(_ uuid: String) async throws -> String { try await builds.find(uuid, in: proof()).shownPhase.text }
 
     func log(_ uuid: String) async throws -> [BuildLogEntry] {
-        let id = try await builds.find(uuid, in: proof()).build.id
-        return try await DatabaseBuildLogStore(database).page(ofBuild: id, from: 0, limit: 1000).entries
+        let build = try await builds.find(uuid, in: proof()).build
+        return try await DatabaseBuildLogStore(database).page(of: .init(build), from: 0, limit: 1000)?.entries ?? []
     }
 
     /// The next builder that the executor was asked for; the first executor where none is named.

@@ -55,7 +55,7 @@ struct Composition: Sendable {
             [
                 metricsServer(parts.gauges), hangUp, parts.server, parts.events,
                 parts.handover, parts.cancellations, parts.scheduling,
-            ]
+            ] + parts.mirrors
     }
 
     /// Serves until SIGTERM or SIGINT.
@@ -108,6 +108,8 @@ struct Composition: Sendable {
         let cancellations: CancellationWatch
         let scheduling: SchedulingLoop
         let gauges: FarmGauges
+        /// None where the configuration names no Redis for build logs.
+        let mirrors: [any Service]
 
         init(
             _ settings: Settings, _ manager: BuildManagerSettings, _ platform: Platform,
@@ -130,8 +132,15 @@ struct Composition: Sendable {
             }
             let roster = ExecutorRoster(
                 executors, policy: settings.healthPolicy, clock: clock, metrics: metrics, logger: logger)
+            let cache = try configuration.redis.buildLogs.map { try BuildLogCache($0, logger: logger) }
+            let mirror = cache.map { BuildLogMirror(platform, cache: $0) }
+            mirrors = mirror.map { [LogMirrorLoop(mirror: $0)] } ?? []
+            let logs: any BuildLogStore =
+                if let cache { CachedBuildLogStore(database, cache: cache, mirror: mirror) } else {
+                    DatabaseBuildLogStore(database)
+                }
             let supervisor = JobSupervisor(
-                attempts: attempts, logs: DatabaseBuildLogStore(database), orchestrator: orchestrator, clock: clock,
+                attempts: attempts, logs: logs, orchestrator: orchestrator, clock: clock,
                 timing: settings.jobTiming, roster: roster, metrics: metrics, logger: logger)
             let assembly = BuildPackAssembly(
                 files: UserFileURLs(cipher: platform.cipher, clock: clock), tokens: tokens,

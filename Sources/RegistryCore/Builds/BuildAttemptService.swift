@@ -153,7 +153,7 @@ package struct BuildAttemptService: Sendable {
         return try await database.write { transaction in
             guard
                 try BuildAttemptStore.setExecution(
-                    of: attempt.id, executor: executor, executionID: executionID, in: transaction)
+                    of: attempt.id, executor: executor, executionID: executionID, at: now, in: transaction)
             else { return false }
             _ = try WorkQueue.extend(attempt.claim, until: until, in: transaction)
             _ = try BuildAttemptStore.renew(attempt.id, heartbeatAt: nil, leaseUntil: until, in: transaction)
@@ -183,9 +183,11 @@ package struct BuildAttemptService: Sendable {
     package func report(
         _ phase: BuildPhase, of attempt: BuildAttempt, facts: [String: String] = [:]
     ) async throws -> Bool {
-        let now = clock.now
+        let (eventID, now) = (identifiers.uuid(), clock.now)
         return try await database.write { transaction in
             guard try BuildAttemptStore.isLive(attempt.id, in: transaction) else { return false }
+            try BuildAttemptStore.note(phase, ofAttempt: attempt.id, at: now, in: transaction)
+            try BuildEvents.started(attempt, uuid: eventID, at: now, in: transaction)
             try move(attempt, to: phase, facts: facts, at: now, in: transaction)
             return true
         }
@@ -196,39 +198,49 @@ package struct BuildAttemptService: Sendable {
     package func end(
         _ attempt: BuildAttempt, _ outcome: AttemptOutcome, failure: BuildFailure? = nil
     ) async throws -> Bool {
-        let (stateID, now) = (identifiers.uuid(), clock.now)
+        let stateID = identifiers.uuid()
+        let (eventIDs, now) = ((start: identifiers.uuid(), end: identifiers.uuid()), clock.now)
         return try await database.write { transaction in
-            guard try BuildAttemptStore.end(attempt.id, outcome, at: now, in: transaction) else { return false }
+            var cause = failure.map(BuildFailureNote.init)
+            // What the builder said of its failure stands in the log already.
+            if outcome == .error || outcome == .lost, cause == nil {
+                cause = try BuildLogEntryStore.lastFailure(
+                    ofBuild: attempt.buildID, attempt: attempt.key.attempt, in: transaction)
+            }
+            guard try BuildAttemptStore.end(attempt.id, outcome, because: cause, at: now, in: transaction) else {
+                return false
+            }
             try DelegateTokenStore.revoke(attemptID: attempt.id, at: now, in: transaction)
             if let failure { try log(.failure(failure, at: now), of: attempt, in: transaction) }
-            switch outcome.queueAction {
-            case .leave: break
-            case .complete: try WorkQueue.complete(attempt.claim, in: transaction)
-            case .tryAgain(let restoringRetry):
-                let delay = restoringRetry ? timing.startDelay : timing.retryDelay
-                let isReturned = try WorkQueue.incomplete(
-                    attempt.claim, availableAfter: now.addingTimeInterval(delay.seconds),
-                    restoringRetry: restoringRetry, stateID: stateID, in: transaction)
-                // Without a launch left nobody will ever claim it again.
-                if isReturned, try !WorkQueue.hasRetriesLeft(attempt.claim.itemID, in: transaction) {
-                    try WorkQueue.remove(attempt.claim.itemID, in: transaction)
-                }
-            }
-            let isOver = try !WorkQueue.hasRetriesLeft(attempt.claim.itemID, in: transaction)
+            try settle(attempt, outcome, stateID: stateID, at: now, in: transaction)
+            let isOver =
+                try outcome.phase.isFinal || !WorkQueue.hasRetriesLeft(attempt.claim.itemID, in: transaction)
             if isOver, outcome.phase == .internalError {
                 try log(.failure(Self.launchesUsedUp, at: now), of: attempt, in: transaction)
+                cause = BuildFailureNote(Self.launchesUsedUp)
             }
-            try move(attempt, to: outcome.phase, endedAt: isOver ? now : nil, at: now, in: transaction)
+            try move(attempt, to: outcome.phase, endedAt: isOver ? now : nil, cause: cause, at: now, in: transaction)
+            guard isOver else { return true }
+            if outcome == .complete {
+                try BuildEvents.started(attempt, uuid: eventIDs.start, at: now, in: transaction)
+            }
+            try BuildEvents.ended(attempt, outcome, cause, uuid: eventIDs.end, at: now, in: transaction)
             return true
         }
     }
 
     /// Ends an attempt that no executor started: its launch doesn't count, and the build's log says why, once.
     package func giveBack(_ attempt: BuildAttempt, because cause: String) async throws {
-        guard try await end(attempt, .notStarted) else { return }
         let text = "No builder could be started: \(cause)"
-        let now = clock.now
+        let (stateID, now) = (identifiers.uuid(), clock.now)
         try await database.write { transaction in
+            let note = BuildFailureNote(code: nil, text: text)
+            guard try BuildAttemptStore.end(attempt.id, .notStarted, because: note, at: now, in: transaction) else {
+                return
+            }
+            try DelegateTokenStore.revoke(attemptID: attempt.id, at: now, in: transaction)
+            try settle(attempt, .notStarted, stateID: stateID, at: now, in: transaction)
+            try move(attempt, to: .waiting, at: now, in: transaction)
             guard try BuildLogEntryStore.lastOutput(ofBuild: attempt.buildID, in: transaction) != text else { return }
             try log(.output(text, at: now), of: attempt, in: transaction)
         }
@@ -267,30 +279,53 @@ package struct BuildAttemptService: Sendable {
     /// The failure that an attempt has logged last.
     package func lastErrorCode(of attempt: BuildAttempt) async throws -> BuildFailureCode? {
         try await database.read {
-            try BuildLogEntryStore.lastErrorCode(
-                ofBuild: attempt.buildID, attempt: attempt.key.attempt, in: $0)
+            try BuildLogEntryStore.lastFailure(ofBuild: attempt.buildID, attempt: attempt.key.attempt, in: $0)?.code
         }
     }
 
     private static let launchesUsedUp = BuildFailure(
         .internalError, "The build was launched \(BuildService.maximumLaunches) times and never came to an end.")
 
+    private static let takenOver = BuildFailure(
+        .internalError, "Its manager was not heard any more, and another one took the build over.")
+
+    /// What an outcome means for the build's place in the queue.
+    private func settle(
+        _ attempt: BuildAttempt, _ outcome: AttemptOutcome, stateID: String, at now: Date,
+        in transaction: any Transaction
+    ) throws {
+        switch outcome.queueAction {
+        case .leave: break
+        case .complete: try WorkQueue.complete(attempt.claim, in: transaction)
+        case .tryAgain(let restoringRetry):
+            let delay = restoringRetry ? timing.startDelay : timing.retryDelay
+            let isReturned = try WorkQueue.incomplete(
+                attempt.claim, availableAfter: now.addingTimeInterval(delay.seconds),
+                restoringRetry: restoringRetry, stateID: stateID, in: transaction)
+            // Without a launch left nobody will ever claim it again.
+            if isReturned, try !WorkQueue.hasRetriesLeft(attempt.claim.itemID, in: transaction) {
+                try WorkQueue.remove(attempt.claim.itemID, in: transaction)
+            }
+        }
+    }
+
     private func supersede(_ build: Build, at now: Date, in transaction: any Transaction) throws -> BuildAttempt? {
         guard let old = try BuildAttemptStore.live(ofBuild: build.id, in: transaction) else { return nil }
-        _ = try BuildAttemptStore.end(old.id, .superseded, at: now, in: transaction)
+        _ = try BuildAttemptStore.end(
+            old.id, .superseded, because: BuildFailureNote(Self.takenOver), at: now, in: transaction)
         try DelegateTokenStore.revoke(attemptID: old.id, at: now, in: transaction)
         return old
     }
 
     private func move(
         _ attempt: BuildAttempt, to phase: BuildPhase, facts: [String: String] = [:], endedAt: Date? = nil,
-        at now: Date,
-        in transaction: any Transaction
+        cause: BuildFailureNote? = nil, at now: Date, in transaction: any Transaction
     ) throws {
         let current = try BuildStore.find(id: attempt.buildID, in: transaction)?.phase
         // Repeated phases do no harm, and fill no log; the base image that comes with a repetition is news.
         guard current != phase || !facts.isEmpty || endedAt != nil else { return }
-        try BuildStore.setPhase(phase, of: attempt.buildID, endedAt: endedAt, in: transaction)
+        try BuildStore.setPhase(
+            phase, of: attempt.buildID, endedAt: endedAt, errorCode: cause?.code?.rawValue, in: transaction)
         try log(.phase(phase, at: now, facts: facts), of: attempt, in: transaction)
         try transaction.notify(.builds)
     }

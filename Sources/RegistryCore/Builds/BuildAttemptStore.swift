@@ -78,15 +78,26 @@ package enum BuildAttemptStore {
         )?.textIfAny("outcome").flatMap(AttemptOutcome.init(rawValue:))
     }
 
-    /// Keeps who runs the attempt. False when it has ended meanwhile.
+    /// Keeps who runs the attempt, and since when. False when it has ended meanwhile.
     package static func setExecution(
-        of id: Int64, executor: String, executionID: String, in transaction: any Transaction
+        of id: Int64, executor: String, executionID: String, at now: Date, in transaction: any Transaction
     ) throws -> Bool {
         try transaction.run(
             """
-            UPDATE build_attempt SET executor = \(executor), execution_id = \(executionID)
+            UPDATE build_attempt SET executor = \(executor), execution_id = \(executionID), started_ms = \(now)
             WHERE id = \(id) AND ended_ms IS NULL
             """) == 1
+    }
+
+    /// Notes when a phase that the builder reports began; a phase that comes back keeps its first moment.
+    package static func note(
+        _ phase: BuildPhase, ofAttempt id: Int64, at now: Date, in transaction: any Transaction
+    ) throws {
+        try transaction.run(
+            """
+            INSERT INTO build_attempt_phase (attempt_id, phase, began_ms) VALUES (\(id), \(phase.rawValue), \(now))
+            ON CONFLICT (attempt_id, phase) DO NOTHING
+            """)
     }
 
     /// Notes that the builder has registered. False when the attempt has ended.
@@ -119,11 +130,13 @@ package enum BuildAttemptStore {
 
     /// Ends the attempt, if nobody has before. Only the caller that gets true may act on the outcome.
     package static func end(
-        _ id: Int64, _ outcome: AttemptOutcome, at now: Date, in transaction: any Transaction
+        _ id: Int64, _ outcome: AttemptOutcome, because cause: BuildFailureNote? = nil, at now: Date,
+        in transaction: any Transaction
     ) throws -> Bool {
         try transaction.run(
             """
-            UPDATE build_attempt SET ended_ms = \(now), outcome = \(outcome.rawValue)
+            UPDATE build_attempt SET ended_ms = \(now), outcome = \(outcome.rawValue),
+                error_code = \(cause?.code?.rawValue), cause = \(cause?.text)
             WHERE id = \(id) AND ended_ms IS NULL
             """) == 1
     }

@@ -23,10 +23,10 @@ package struct BuildService: Sendable {
     /// How often a build is launched at most. Source: Quay 6.1.
     package static let maximumLaunches = 3
 
-    private let database: any Database
-    private let clock: WallClock
+    let database: any Database
+    let clock: WallClock
     private let identifiers: Identifiers
-    private let access: AccessControl
+    let access: AccessControl
     private let settings: Settings
 
     package init(_ platform: Platform, access: AccessControl, settings: Settings) {
@@ -47,6 +47,7 @@ package struct BuildService: Sendable {
         try proof.require(.write)
         try refusePrivate(request.source)
         let (uuid, stateID, now) = (identifiers.uuid(), identifiers.uuid(), clock.now)
+        let eventID = identifiers.uuid()
         return try await database.write { transaction in
             let repository = try normalRepository(proof, in: transaction)
             try refuseTooMany(repository, at: now, in: transaction)
@@ -75,8 +76,10 @@ package struct BuildService: Sendable {
                 AuditEntry(
                     .buildDockerfile, namespaceID: repository.namespaceID, performerID: proof.caller.accountID,
                     repositoryID: repository.id, at: now, ip: ip, metadata: metadata), in: transaction)
+            let build = try Self.present(uuid, repository, in: transaction)
+            try BuildEvents.queued(build, by: proof.caller.accountID, uuid: eventID, at: now, in: transaction)
             try transaction.notify(.builds)
-            return try Self.view(try Self.present(uuid, repository, in: transaction), repository, now, transaction)
+            return try Self.view(build, repository, now, transaction)
         }
     }
 
@@ -96,8 +99,12 @@ package struct BuildService: Sendable {
         let now = clock.now
         let limit = min(max(limit, 1), 100)
         return try await database.read { transaction in
-            try BuildStore.list(inRepository: proof.repository.id, since: since, limit: limit, in: transaction)
-                .map { try Self.view($0, proof.repository, now, transaction) }
+            let builds = try BuildStore.list(
+                inRepository: proof.repository.id, since: since, limit: limit, in: transaction)
+            let attempts = try BuildTimelineStore.attempts(ofBuilds: builds.map(\.id), in: transaction)
+            return try builds.map {
+                try Self.view($0, proof.repository, attempts[$0.id] ?? [], now, transaction)
+            }
         }
     }
 
@@ -106,7 +113,7 @@ package struct BuildService: Sendable {
     /// Errors: `.notFound`; `.invalidRequest` when it is being pushed or has ended.
     package func cancel(_ uuid: String, in proof: RepositoryAccess, ip: String?) async throws {
         try proof.require(.admin)
-        let now = clock.now
+        let (eventID, now) = (identifiers.uuid(), clock.now)
         try await database.write { transaction in
             let repository = try normalRepository(proof, in: transaction)
             let build = try Self.present(uuid, repository, in: transaction)
@@ -125,6 +132,7 @@ package struct BuildService: Sendable {
             try BuildStore.setPhase(.cancelled, of: build.id, endedAt: now, in: transaction)
             try BuildLogEntryStore.append(
                 .phase(.cancelled, at: now), toBuild: build.id, attempt: attempt?.key.attempt ?? 0, in: transaction)
+            try BuildEvents.cancelled(build, by: proof.caller.accountID, uuid: eventID, at: now, in: transaction)
             try AuditLogStore.add(
                 AuditEntry(
                     .cancelBuild, namespaceID: repository.namespaceID, performerID: proof.caller.accountID,
@@ -138,13 +146,21 @@ package struct BuildService: Sendable {
         }
     }
 
-    private static func view(
+    static func view(
         _ build: Build, _ repository: Repository, _ now: Date, _ transaction: any Transaction
+    ) throws -> BuildView {
+        let attempts = try BuildTimelineStore.attempts(ofBuilds: [build.id], in: transaction)
+        return try view(build, repository, attempts[build.id] ?? [], now, transaction)
+    }
+
+    private static func view(
+        _ build: Build, _ repository: Repository, _ attempts: [BuildTimeline.Attempt], _ now: Date,
+        _ transaction: any Transaction
     ) throws -> BuildView {
         let retries = try build.queueItemID.map { try WorkQueue.hasRetriesLeft($0, in: transaction) } ?? false
         return BuildView(
             build: build, repository: repository.name, hasRetriesLeft: retries,
-            attempt: try BuildAttemptStore.live(ofBuild: build.id, in: transaction), now: now)
+            attempt: try BuildAttemptStore.live(ofBuild: build.id, in: transaction), attempts: attempts, now: now)
     }
 
     private static func present(

@@ -9,6 +9,8 @@ package struct BuildView: Sendable, Hashable {
     /// When the running builder was heard last; nil while none has registered.
     package let heartbeatAt: Date?
     package let shownPhase: ShownPhase
+    /// When what happened to it, launch by launch.
+    package let timeline: BuildTimeline
 
     /// The phases of a build, and two that no row holds. Source: Quay 1.12, phase presentation.
     package enum ShownPhase: Sendable, Hashable {
@@ -36,10 +38,15 @@ package struct BuildView: Sendable, Hashable {
     /// - Parameters:
     ///   - hasRetriesLeft: what the queue says of the build's item.
     ///   - attempt: the attempt that works on the build now.
-    package init(build: Build, repository: RepositoryName, hasRetriesLeft: Bool, attempt: BuildAttempt?, now: Date) {
+    ///   - attempts: all of them, for the timeline.
+    package init(
+        build: Build, repository: RepositoryName, hasRetriesLeft: Bool, attempt: BuildAttempt?,
+        attempts: [BuildTimeline.Attempt] = [], now: Date
+    ) {
         self.build = build
         self.repository = repository
         self.heartbeatAt = attempt?.heartbeatAt
+        self.timeline = BuildTimeline(queuedAt: build.startedAt, endedAt: build.endedAt, attempts: attempts)
         self.isOver = build.phase.isFinal || (build.phase == .internalError && !hasRetriesLeft && attempt == nil)
         if build.phase == .internalError, !hasRetriesLeft, attempt == nil {
             self.shownPhase = .expired

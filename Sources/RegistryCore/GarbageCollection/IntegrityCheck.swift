@@ -63,6 +63,7 @@ package struct IntegrityCheck: Sendable {
         try await checkManifests(&summary, tell)
         try await checkTags(tell)
         try await checkFiles(tell)
+        try await checkLogArchives(tell)
         try await checkObjects(&summary, tell)
         summary.findings = told
         return summary
@@ -215,6 +216,29 @@ package struct IntegrityCheck: Sendable {
         }
     }
 
+    private func checkLogArchives(_ tell: ([IntegrityFinding]) -> Void) async throws {
+        var last: Int64 = 0
+        while true {
+            let archives = try await platform.database.read { [last] in
+                try IntegrityStore.logArchives(after: last, limit: Self.page, in: $0)
+            }
+            guard let end = archives.last else { return }
+            for archive in archives {
+                let content = try await platform.locations.store(at: archive.location)?.content(
+                    of: ObjectKey(stored: archive.key))
+                guard content == nil else { continue }
+                let still = try await platform.database.read { try BuildLogArchiveStore.find(archive.buildID, in: $0) }
+                guard still?.objectKey == archive.key else { continue }
+                tell([
+                    IntegrityFinding(
+                        kind: .missingLog, subject: "log of build \(archive.uuid)",
+                        advice: "its object \(archive.location)/\(archive.key) is not there: restore it from a backup")
+                ])
+            }
+            last = end.buildID
+        }
+    }
+
     private func checkObjects(_ summary: inout Summary, _ tell: ([IntegrityFinding]) -> Void) async throws {
         for store in platform.allObjects {
             var last: ObjectKey?
@@ -246,7 +270,7 @@ package struct IntegrityCheck: Sendable {
     private func strangers(
         among page: [StoredObject], of store: any ObjectStore
     ) async throws -> [StoredObject] {
-        let ours = page.filter { ["blobs", "userfiles"].contains($0.key.area) }
+        let ours = page.filter { ["blobs", "userfiles", "logarchive"].contains($0.key.area) }
         let named = try await platform.database.read {
             try IntegrityStore.named(ours.map(\.key.text), atLocation: store.location, in: $0)
         }

@@ -22,6 +22,8 @@ package struct IntegrityFinding: Sendable, Hashable, CustomStringConvertible {
         case orphanObject = "orphan-object"
         /// An uploaded file of a build whose object is not there.
         case missingFile = "missing-file"
+        /// The archived log of a build whose object is not there.
+        case missingLog = "missing-log"
     }
 
     package let kind: Kind

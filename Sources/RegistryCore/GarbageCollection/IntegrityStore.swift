@@ -110,8 +110,8 @@ enum IntegrityStore {
         return (strays, try rows.count < limit ? nil : rows.last?.integer("id"))
     }
 
-    /// Those of the objects of a location that a row names: a blob's, an upload's, a build's file, or garbage that is to
-    /// be removed.
+    /// Those of the objects of a location that a row names: a blob's, an upload's, a build's file or log, or garbage that
+    /// is to be removed.
     static func named(
         _ keys: [String], atLocation location: String, in transaction: any Transaction
     ) throws -> Set<String> {
@@ -122,6 +122,8 @@ enum IntegrityStore {
                 SELECT object_key FROM blob WHERE location = \(location) AND object_key IN (\(list: keys))
                 UNION SELECT object_key FROM blob_upload WHERE location = \(location) AND object_key IN (\(list: keys))
                 UNION SELECT object_key FROM user_file WHERE location = \(location) AND object_key IN (\(list: keys))
+                UNION SELECT object_key FROM build_log_archive
+                    WHERE location = \(location) AND object_key IN (\(list: keys))
                 UNION SELECT object_key FROM garbage_object WHERE location = \(location) AND object_key IN (\(list: keys))
                 """)
             { named.insert(try row.text("object_key")) }
@@ -139,6 +141,23 @@ enum IntegrityStore {
             WHERE uuid > \(last) AND stored_ms IS NOT NULL ORDER BY uuid LIMIT \(limit)
             """
         ).map { (try $0.text("uuid"), try $0.text("location"), try $0.text("object_key")) }
+    }
+
+    /// Archived logs of builds after the one with the number `last`, in the order of the builds.
+    static func logArchives(
+        after last: Int64, limit: Int, in transaction: any Transaction
+    ) throws -> [(buildID: Int64, uuid: String, location: String, key: String)] {
+        try transaction.rows(
+            """
+            SELECT archive.build_id, build.uuid, archive.location, archive.object_key FROM build_log_archive AS archive
+                JOIN build ON build.id = archive.build_id
+            WHERE archive.build_id > \(last) AND archive.stored_ms IS NOT NULL ORDER BY archive.build_id LIMIT \(limit)
+            """
+        ).map {
+            (
+                try $0.integer("build_id"), try $0.text("uuid"), try $0.text("location"), try $0.text("object_key")
+            )
+        }
     }
 
     private static func blob(_ row: Row) throws -> Blob {

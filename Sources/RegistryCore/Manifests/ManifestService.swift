@@ -71,7 +71,7 @@ package struct ManifestService: Sendable {
         let labels = try await labels.labels(of: manifest, digest: digest, inRepository: access.repository.id)
         let plan = Plan(
             manifest: manifest, digest: digest, labels: labels, tags: moved,
-            hiddenName: "$temp-\(platform.identifiers.uuid())", now: now, ip: ip)
+            hiddenName: "$temp-\(platform.identifiers.uuid())", eventID: platform.identifiers.uuid(), now: now, ip: ip)
         return try await quotas.counting { try await platform.database.write { try store(plan, in: access, $0) } }
     }
 
@@ -138,8 +138,14 @@ package struct ManifestService: Sendable {
         let labels: [ManifestLabel]
         let tags: [TagName]
         let hiddenName: String
+        let eventID: String
         let now: Date
         let ip: String?
+
+        /// The digest of the configuration; nil for an index.
+        var imageID: Digest? {
+            if case .image(let image) = manifest.content { image.config.digest } else { nil }
+        }
     }
 
     /// Milliseconds are what the database keeps.
@@ -180,7 +186,20 @@ package struct ManifestService: Sendable {
             try AuditLogStore.add(
                 access.audit(.pushRepository, at: plan.now, ip: plan.ip, ["tag": tag.text]), in: transaction)
         }
+        if !plan.tags.isEmpty { try tell(plan, in: access, transaction) }
         return stored
+    }
+
+    /// Writes down for others what was pushed: the event, and what a build has made.
+    private func tell(_ plan: Plan, in access: RepositoryAccess, _ transaction: any Transaction) throws {
+        let tags = plan.tags.map(\.text)
+        if let attempt = access.caller.buildGrant?.attemptID {
+            try BuildImageStore.record(
+                plan.digest, imageID: plan.imageID, under: tags, byAttempt: attempt, in: transaction)
+        }
+        try EventOutbox.add(
+            .repositoryPush(tags: tags), uuid: plan.eventID, repositoryID: access.repository.id,
+            performerID: access.caller.accountID, at: plan.now, in: transaction)
     }
 
     private func insert(

@@ -128,8 +128,8 @@ package struct DeletionStep: Sendable {
         try await repeating { now, transaction in
             try DeletionStore.removeUploads(ofRepository: repository, at: now, limit: chunk, in: transaction)
         }
-        try await repeating { _, transaction in
-            try DeletionStore.removeBuilds(ofRepository: repository, limit: chunk, in: transaction)
+        try await repeating { now, transaction in
+            try DeletionStore.removeBuilds(ofRepository: repository, at: now, limit: chunk, in: transaction)
         }
         try await repeating { _, transaction in
             try DeletionStore.removeTags(ofRepository: repository, limit: chunk, in: transaction)

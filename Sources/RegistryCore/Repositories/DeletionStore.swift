@@ -159,19 +159,17 @@ package enum DeletionStore {
             sizeBytes: try row.integerIfAny("size_bytes") ?? 0, at: now, in: transaction)
     }
 
-    /// Removes lines of the repository's build logs, or, when there are none, its builds; answers how many rows went.
+    /// Removes lines of the repository's build logs, or, when there are none, its builds with their archives; answers how
+    /// many rows went.
     static func removeBuilds(
-        ofRepository id: Int64, limit: Int, in transaction: any Transaction
+        ofRepository id: Int64, at now: Date, limit: Int, in transaction: any Transaction
     ) throws -> Int {
         guard let build = try transaction.number("SELECT id FROM build WHERE repository_id = \(id) LIMIT 1") else {
             return 0
         }
-        let lines = try transaction.run(
-            """
-            DELETE FROM build_log WHERE build_id = \(build) AND position IN
-                (SELECT position FROM build_log WHERE build_id = \(build) ORDER BY position LIMIT \(limit))
-            """)
+        let lines = try BuildLogEntryStore.remove(ofBuild: build, limit: limit, in: transaction)
         guard lines == 0 else { return lines }
+        try BuildLogArchiveStore.forget(build, at: now, in: transaction)
         return try transaction.run("DELETE FROM build WHERE id = \(build)")
     }
 

@@ -6,7 +6,8 @@ package enum Schema {
         accountsMigration, repositoriesMigration, blobsMigration, manifestsMigration, buildsMigration,
         auditLogMigration, garbageCollectionMigration, uploadStateMigration,
         contentManagementMigration, tagsMigration, detachedReferrersMigration, appTokensMigration,
-        objectNamesMigration, quotasMigration, queueLanesMigration,
+        objectNamesMigration, quotasMigration, queueLanesMigration, eventsAndTimelineMigration,
+        logArchivesMigration,
     ]
 }
 

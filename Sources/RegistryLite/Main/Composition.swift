@@ -41,7 +41,11 @@ struct Composition: Sendable {
             passwords: PasswordHasher(randomness: .system), secretKey: secrets.secretKey, logger: logger)
         pages = PageTokens(
             secret: settings.configuration.security.pageTokenKey ?? secrets.secretKey, randomness: .system)
-        services = Registry(platform: platform, site: try settings.coreSite())
+        services = Registry(
+            platform: platform, site: try settings.coreSite(),
+            buildLogCache: try settings.configuration.redis.buildLogs.map {
+                try BuildLogCache($0, logger: logger)
+            })
         web = try WebPages(services: services, site: site, share: ShareFolder())
     }
 
@@ -74,6 +78,7 @@ struct Composition: Sendable {
                     return await buildLogs.respond(to: request, context: context)
                 },
                 "buildlogs": { await buildLogs.respond(to: $0, context: $1) },
+                "logarchive": { await buildLogs.respond(to: $0, context: $1) },
                 "userfiles": { await userFiles.respond(to: $0, context: $1) },
                 "csrf_token": { try await sessions.respond(to: $0, context: $1) },
                 "health": { try await health.respond(to: $0, context: $1) },

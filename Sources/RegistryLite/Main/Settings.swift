@@ -99,6 +99,8 @@ struct Settings: Sendable {
                 isOn: configuration.features.quotaManagement,
                 systemRejectBytes: configuration.registry.systemRejectQuotaBytes))
         site.maximumQueuedBuilds = configuration.builds.defaultMaximumQueuedBuilds
+        site.logArchive.location = configuration.storage.logArchiveLocation
+        site.logArchive.area = configuration.storage.logArchiveArea
         site.credentials = credentialRules
         site.registryTokens = registryTokenRule
         site.serviceKeys = ServiceKeyRule(service: configuration.server.serviceKeyService)

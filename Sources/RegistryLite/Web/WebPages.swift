@@ -69,6 +69,7 @@ struct WebPages: Sendable {
         default: return notAllowed("GET, HEAD", visit, context)
         }
         if case .signIn = address { return try await SignInForm(pages: self).show(request, visit) }
+        if case .repository(let name) = address, let badge = try await badge(name, request, visit) { return badge }
         guard isOpenToAnonymous || !visit.caller.isAnonymous else {
             throw RegistryError(.unauthenticated, "Requires authentication")
         }
@@ -87,6 +88,24 @@ struct WebPages: Sendable {
             return try await BuildLogText(pages: self).respond(name, uuid, visit)
         case .signIn, .signOut, .staticFile:
             throw RegistryError(.notFound, "Not Found")
+        }
+    }
+
+    /// The badge of the repository whose name has `/status` behind it, unless a repository of the whole name is there for
+    /// the visitor.
+    private func badge(_ name: RepositoryName, _ request: Request, _ visit: Visit) async throws -> Response? {
+        guard site.hasBuilds, name.text.hasSuffix("/status"),
+            let short = try? RepositoryName(String(name.text.dropLast("/status".count))), short.text.contains("/")
+        else { return nil }
+        do {
+            _ = try await services.access.repository(name, .read, for: visit.caller)
+            return nil
+        } catch is RegistryError {
+            let token = QueryValues(request.uri.query)["token"]
+            guard let state = try await services.builds.badge(of: short, token: token) else {
+                throw RegistryError(.notFound, "Not Found")
+            }
+            return BuildBadge(state: state).response(ifNoneMatch: request.headers[.ifNoneMatch])
         }
     }
 

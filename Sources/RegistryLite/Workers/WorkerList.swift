@@ -41,7 +41,20 @@ enum WorkerList {
                     try await deletion.run()
                 })
         }
+        if configuration.features.buildSupport { workers.append(logArchive(services, configuration, logger: logger)) }
         return workers + accessWorkers(services, logger: logger)
+    }
+
+    /// What moves the logs of builds that have ended into the object store.
+    private static func logArchive(
+        _ services: Registry, _ configuration: Configuration, logger: Logger
+    ) -> PeriodicWorker {
+        let archive = BuildLogArchiveStep(
+            platform: services.platform, settings: services.site.logArchive, cache: services.buildLogCache)
+        return PeriodicWorker(
+            name: "log archive", interval: configuration.storage.logArchivePeriod, clock: services.platform.clock,
+            logger: logger
+        ) { try await archive.run() }
     }
 
     /// Keys, credentials and what is known of their use.
@@ -50,6 +63,7 @@ enum WorkerList {
         let appTokens = AppTokenCleanupStep(
             platform: services.platform, retention: services.site.credentials.expiredAppTokenRetention)
         let unknownLogins = UnknownLoginCleanupStep(platform: services.platform)
+        let events = EventCleanupStep(platform: services.platform)
         let keys = KeyRotationStep(keys: services.serviceKeys)
         return [
             // A revoked key is believed for as long as this.
@@ -65,6 +79,9 @@ enum WorkerList {
             },
             PeriodicWorker(name: "unknown login cleanup", interval: .seconds(600), clock: clock, logger: logger) {
                 try await unknownLogins.run()
+            },
+            PeriodicWorker(name: "event cleanup", interval: .seconds(600), clock: clock, logger: logger) {
+                try await events.run()
             },
         ]
     }

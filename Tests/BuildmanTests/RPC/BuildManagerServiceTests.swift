@@ -308,8 +308,8 @@ import Testing
             // A new stream begins with what the old one had sent.
             #expect(try await Self.log(Array(lines[1500...]), client).allSatisfy(\.self))
         }
-        let id = try await manager.builds.find(uuid, in: manager.proof()).build.id
-        let page = try await DatabaseBuildLogStore(manager.database).page(ofBuild: id, from: 1, limit: 5000)
-        #expect(page.entries.map(\.message) == (1...3000).map { "line \($0)" })
+        let build = try await manager.builds.find(uuid, in: manager.proof()).build
+        let page = try await DatabaseBuildLogStore(manager.database).page(of: .init(build), from: 1, limit: 5000)
+        #expect(page?.entries.map(\.message) == (1...3000).map { "line \($0)" })
     }
 }

@@ -123,6 +123,8 @@ import Testing
             #expect(try await fixture.phase(uuid) == "waiting")
             fixture.advance(20)
         }
+        // A build may wait through thousands of such calls: its timeline has the last.
+        #expect(try await fixture.service.find(uuid, in: fixture.proof()).timeline.attempts.map(\.number) == [5])
     }
 
     @Test("what no executor may take now stays in the queue, with all its launches", arguments: TestDatabase.allEngines)

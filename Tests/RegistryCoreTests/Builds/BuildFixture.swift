@@ -104,8 +104,9 @@ final class BuildFixture: Sendable {
     }
 
     func log(_ uuid: String) async throws -> [String] {
-        let id = try await service.find(uuid, in: proof()).build.id
-        return try await DatabaseBuildLogStore(database).page(ofBuild: id, from: 0, limit: 1000).entries.map(\.message)
+        let build = try await service.find(uuid, in: proof()).build
+        return try await DatabaseBuildLogStore(database).page(of: BuildLogName(build), from: 0, limit: 1000)?.entries
+            .map(\.message) ?? []
     }
 }
 

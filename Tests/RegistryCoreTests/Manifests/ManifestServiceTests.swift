@@ -316,5 +316,17 @@ import Testing
             try $0.run("UPDATE build_attempt SET ended_ms = 1 WHERE id = \(attemptID)")
         }
         #expect(try await put("v1") == .denied)
+
+        // What the attempt has made, and who is told: staging is nobody's business, refused pushes never happened.
+        let (images, events) = try await desk.fixture.database.read { transaction in
+            (
+                try BuildImageStore.images(ofAttempt: attemptID, in: transaction),
+                try EventStore.events(after: 0, limit: 10, in: transaction)
+            )
+        }
+        let config = Digest(of: Array("staged config".utf8)).text
+        #expect(images == ["v1": .init(manifestDigest: digest.text, imageID: config)])
+        #expect(events.map(\.kind) == [.repositoryPush, .repositoryPush])
+        #expect(events.map(\.dataJSON) == Array(repeating: #"{"updated_tags":["v1"]}"#, count: 2))
     }
 }

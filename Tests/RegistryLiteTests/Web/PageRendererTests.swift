@@ -32,7 +32,7 @@ import Testing
         let log = BuildLogView(entries, start: 7, path: "/x")
         func page(_ build: BuildSummary) -> BuildPage {
             BuildPage(
-                build, repository: repository, role: .admin, moments: SamplePages.moments, failure: text, log: log,
+                build, repository: repository, role: .admin, timeline: SamplePages.timeline(), failure: text, log: log,
                 site: site, now: SamplePages.now)
         }
         return [

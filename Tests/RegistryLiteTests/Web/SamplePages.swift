@@ -65,10 +65,29 @@ enum SamplePages {
             entry("STEP 4/5: EXPOSE 8080", .command, at: 32),
         ]
 
-    static var moments: [PhaseTrack.Moment] {
-        log.filter { $0.kind == .phase }.compactMap { entry in
-            entry.data["datetime"].flatMap(CivilTime.moment).map { PhaseTrack.Moment(phase: entry.message, at: $0) }
+    /// A build of two launches, of which the first was lost; the second did what the entries tell.
+    static func timeline(_ entries: [BuildLogEntry] = log, ended outcome: AttemptOutcome? = nil) -> BuildTimeline {
+        let moments = entries.filter { $0.kind == .phase }.compactMap { entry in
+            entry.data["datetime"].flatMap(CivilTime.moment).map { (entry.message, $0) }
         }
+        guard let first = moments.first?.1 else {
+            return BuildTimeline(queuedAt: now - 123, endedAt: nil, attempts: [])
+        }
+        var steps: [BuildTimeline.StepName: Date] = [
+            .scheduled: first, .started: first + 0.4, .registered: first + 1.9,
+        ]
+        for (name, at) in moments { BuildTimeline.StepName(rawValue: name).map { steps[$0] = at } }
+        let end = outcome.map { _ in (moments.last?.1 ?? first) + 9 }
+        return BuildTimeline(
+            queuedAt: first - 40, endedAt: end,
+            attempts: [
+                BuildTimeline.Attempt(
+                    number: 1, executor: "kubernetes", moments: [.scheduled: first - 38.5, .started: first - 37.2],
+                    endedAt: first - 30, outcome: .expired,
+                    cause: BuildFailureNote(BuildFailure(.internalError, "The builder did not register in time."))),
+                BuildTimeline.Attempt(
+                    number: 2, executor: "local", moments: steps, endedAt: end, outcome: outcome, cause: nil),
+            ])
     }
 
     static func buildPage(
@@ -80,11 +99,8 @@ enum SamplePages {
             tags: ["latest", "v1.4"], manualUser: "ada", archiveURL: nil, dockerfilePath: "/Dockerfile", context: "/")
         let repository = try repository("ada/hello")
         let path = "\(RepositoryHeader.path(of: repository.name))/build/\(build.uuid)"
-        let found = entries.filter { $0.kind == .phase }.compactMap { entry in
-            entry.data["datetime"].flatMap(CivilTime.moment).map { PhaseTrack.Moment(phase: entry.message, at: $0) }
-        }
         return BuildPage(
-            build, repository: repository, role: role, moments: found, failure: failure,
+            build, repository: repository, role: role, timeline: timeline(entries), failure: failure,
             log: role >= .write ? BuildLogView(entries, start: 0, path: path) : nil, site: try site(), now: now)
     }
 

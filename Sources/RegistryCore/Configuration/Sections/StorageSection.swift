@@ -42,6 +42,10 @@ package struct StorageSection: Sendable {
     /// LOG_ARCHIVE_LOCATION, LOG_ARCHIVE_PATH: logs of ended builds.
     package let logArchiveLocation: String
     package let logArchivePath: String
+    /// The path as the area of objects' keys.
+    package let logArchiveArea: String
+    /// LOG_ARCHIVE_FREQUENCY (own key): how often logs that are due are looked for.
+    package let logArchivePeriod: Duration
 
     /// The location that new blobs are written to.
     package var preferred: Location { inPreference[0] }
@@ -72,6 +76,18 @@ extension StorageSection {
         userfilesPath = reader.text("USERFILES_PATH", default: "userfiles/")
         logArchiveLocation = Self.name("LOG_ARCHIVE_LOCATION", reader, names) ?? preference[0]
         logArchivePath = reader.text("LOG_ARCHIVE_PATH", default: "logarchive/")
+        logArchiveArea = Self.area(logArchivePath, "LOG_ARCHIVE_PATH", reader)
+        logArchivePeriod = reader.seconds("LOG_ARCHIVE_FREQUENCY", default: 30, atLeast: 0.1)
+    }
+
+    /// A path of our storage is one folder, which no other kind of object has.
+    private static func area(_ path: String, _ key: String, _ reader: SectionReader) -> String {
+        let name = path.split(separator: "/").joined(separator: "/")
+        let isFolder = !name.isEmpty && name.utf8.allSatisfy { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+        if isFolder, !["blobs", "userfiles", "uploads"].contains(name) { return name }
+        reader.problem(
+            key, "Expected the name of one folder, in lower-case letters, that is not blobs, userfiles or uploads.")
+        return "logarchive"
     }
 
     private static func names(_ key: String, _ reader: SectionReader, _ known: [String]) -> [String] {

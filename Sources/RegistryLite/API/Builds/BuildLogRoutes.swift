@@ -6,7 +6,7 @@ import NIOCore
 import RegistryCore
 import ServiceLifecycle
 
-/// Logs that are no JSON answer of the API: `/buildlogs/{uuid}`, the whole log of a build as a file to keep; and
+/// Logs that are no JSON answer of the API: files to keep (``BuildLogDownload``); and
 /// `/api/v1/repository/{repository}/build/{uuid}/logs` for clients that accept `text/event-stream`, the log as it grows.
 ///
 /// An event's id is the position after it: a client that comes back with it (`Last-Event-ID`, or `start`) misses nothing
@@ -17,13 +17,6 @@ struct BuildLogRoutes: Sendable {
 
     let services: Registry
     let site: Site
-    let cookies: SessionCookies
-
-    init(services: Registry, site: Site) {
-        self.services = services
-        self.site = site
-        cookies = SessionCookies(site: site, sessions: services.sessions)
-    }
 
     func respond(to request: Request, context: AppContext) async -> Response {
         do { return try await answer(request, context) } catch {
@@ -34,12 +27,12 @@ struct BuildLogRoutes: Sendable {
     private func answer(_ request: Request, _ context: AppContext) async throws -> Response {
         guard site.isOn(.buildSupport) else { throw RegistryError(.notFound, "Not Found") }
         guard request.method == .get else { return Response(status: .methodNotAllowed, headers: [.allow: "GET"]) }
-        let caller = try await caller(request)
         guard let build = Self.followed(request) else {
             let parts = request.uri.path.split(separator: "/").map(String.init)
             guard parts.count == 2 else { throw RegistryError(.notFound, "Not Found") }
-            return try await download(parts[1], caller, context)
+            return try await BuildLogDownload(services: services, site: site).answer(parts, request, context)
         }
+        let caller = try await CallerOfRequest(services: services, site: site).caller(of: request)
         let proof = try await services.access.repository(build.name, services.buildLogs.neededRole, for: caller)
         return try await events(build.uuid, proof, from: start(of: request), context)
     }
@@ -57,46 +50,11 @@ struct BuildLogRoutes: Sendable {
         return (name, parts[parts.count - 2])
     }
 
-    private func caller(_ request: Request) async throws -> Caller {
-        if let token = request.headers[.authorization].flatMap(BearerCredentials.token(inHeader:)) {
-            return try await services.bearer.caller(token: token)
-        }
-        if case .signedIn(let signedIn) = try await cookies.session(of: request) { return signedIn.caller }
-        return .anonymous
-    }
-
     private func start(of request: Request) throws -> Int {
         if let text = HTTPField.Name("Last-Event-ID").flatMap({ request.headers[$0] }), let last = Int(text) {
             return max(0, last)
         }
         return max(0, try QueryValues(request.uri.query).integer("start") ?? 0)
-    }
-
-    private func download(_ uuid: String, _ caller: Caller, _ context: AppContext) async throws -> Response {
-        let logs = services.buildLogs
-        let first = try await logs.page(of: uuid, from: 0, limit: BuildLogReader.pageLimit, for: caller)
-        let headers: HTTPFields = [
-            .contentType: "application/json", .xContentTypeOptions: "nosniff", .cacheControl: "private, no-store",
-            .contentDisposition: #"attachment; filename="\#(uuid.filter { $0.isHexDigit || $0 == "-" }).json""#,
-        ]
-        return Response(
-            status: .ok, headers: headers,
-            body: ResponseBody { writer in
-                var page = first
-                try await writer.write(ByteBuffer(string: #"{"logs":["#))
-                while !page.entries.isEmpty {
-                    var text = ByteBuffer()
-                    for (offset, entry) in page.entries.enumerated() {
-                        if page.start + offset > 0 { text.writeString(",\n") }
-                        text.writeBytes(try BuildResponses.entry(entry).encoded())
-                    }
-                    try await writer.write(text)
-                    page = try await logs.page(
-                        of: uuid, from: page.end, limit: BuildLogReader.pageLimit, for: caller)
-                }
-                try await writer.write(ByteBuffer(string: "]}"))
-                try await writer.finish(nil)
-            })
     }
 
     private func events(
@@ -135,11 +93,14 @@ struct BuildLogRoutes: Sendable {
     }
 
     /// One event with everything that is new: `log` while the build goes on, `end` when nothing comes any more.
-    private static func event(_ part: BuildLogReader.Part) throws -> ByteBuffer {
-        let value = BuildResponses.logs(part.page).merging(["phase": .string(part.phase)])
-        var text = ByteBuffer(string: "id: \(part.page.end)\nevent: \(part.isLast ? "end" : "log")\ndata: ")
-        text.writeBytes(try value.encoded())
-        text.writeString("\n\n")
-        return text
+    private static func event(_ part: BuildLogReader.Part) -> ByteBuffer {
+        var text: [UInt8] = Array("id: \(part.page.end)\nevent: \(part.isLast ? "end" : "log")\ndata: ".utf8)
+        text += #"{"phase":"\#(part.phase)","start":\#(part.page.start),"total":\#(part.page.total),"logs":["#.utf8
+        for (place, entry) in part.page.entries.enumerated() {
+            if place > 0 { text.append(UInt8(ascii: ",")) }
+            BuildLogEntryJSON.write(entry, to: &text)
+        }
+        text += "]}\n\n".utf8
+        return ByteBuffer(bytes: text)
     }
 }

@@ -7,7 +7,10 @@ enum BuildResponses {
     /// - Parameters:
     ///   - isWriter: whether the caller may write to the repository.
     ///   - archiveURL: where the source is; nil for callers who may not know.
-    static func build(_ view: BuildView, isWriter: Bool, archiveURL: String?) -> JSONValue {
+    ///   - readsLogs: whether the caller may read the build's log.
+    static func build(
+        _ view: BuildView, isWriter: Bool, archiveURL: String?, readsLogs: Bool
+    ) -> JSONValue {
         let config = view.build.config
         return [
             "id": .string(view.build.uuid), "phase": .string(view.shownPhase.text),
@@ -24,6 +27,8 @@ enum BuildResponses {
                 "namespace": .string(view.repository.namespace.text), "name": .string(view.repository.name),
             ],
             "error": .null, "archive_url": JSONValue(archiveURL),
+            "logs_archived": .bool(view.build.areLogsArchived),
+            "timeline": TimelineResponse.timeline(view.timeline, showsCauses: readsLogs),
         ]
     }
 

@@ -74,9 +74,14 @@ enum BuildRoutes {
     private static func logs(_ request: APIRequest) async throws -> JSONReply {
         let proof = try await request.repositoryAccess(request.services.buildLogs.neededRole)
         let start = try request.query.integer("start") ?? 0
-        let page = try await request.services.buildLogs.page(
-            of: request.parameter("build_uuid"), from: start, in: proof)
-        return JSONReply(BuildResponses.logs(page))
+        let uuid = try request.parameter("build_uuid")
+        switch try await request.services.buildLogs.archiveAddress(of: uuid, in: proof) {
+        case .direct(let url): return JSONReply(["logs_url": .string(url)])
+        case .here: return JSONReply(["logs_url": .string("\(request.site.urls.base)/logarchive/\(uuid)")])
+        case nil:
+            return JSONReply(
+                BuildResponses.logs(try await request.services.buildLogs.page(of: uuid, from: start, in: proof)))
+        }
     }
 
     private static func filedrop(_ request: APIRequest) async throws -> JSONReply {
@@ -91,6 +96,7 @@ enum BuildRoutes {
     ) -> JSONValue {
         let isWriter = proof.role >= .write
         return BuildResponses.build(
-            view, isWriter: isWriter, archiveURL: isWriter ? view.build.config.archiveURL : nil)
+            view, isWriter: isWriter, archiveURL: isWriter ? view.build.config.archiveURL : nil,
+            readsLogs: proof.role >= request.services.buildLogs.neededRole)
     }
 }

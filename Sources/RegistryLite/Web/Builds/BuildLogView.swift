@@ -70,6 +70,9 @@ struct BuildLogView: Sendable, Hashable {
         earlierPath = start == 0 ? nil : "\(path)?start=\(max(0, start - Self.window))"
     }
 
+    /// The title of the last error that is shown; nil for none.
+    var lastError: String? { sections.last { $0.kind == "error" }?.title }
+
     /// Where a page begins that shows the newest entries.
     static func start(ofNewest total: Int) -> Int { max(0, total - window) }
 

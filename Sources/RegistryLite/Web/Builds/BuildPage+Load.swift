@@ -25,8 +25,8 @@ extension BuildListPage {
 }
 
 extension BuildPage {
-    /// How many entries at the beginning of a long log tell of its first phases.
-    private static let headCount = 200
+    /// No more pages of the store make one page for people: a log of very long lines is better read raw.
+    private static let mostPages = 16
 
     /// Asks for the build and the part of its log that the page shows. Source of the role that reads a log: Quay 1.12.
     ///
@@ -37,33 +37,52 @@ extension BuildPage {
         let access = try await pages.services.access.repository(name, .read, for: visit.caller)
         let view = try await pages.services.builds.find(uuid, in: access)
         let now = pages.services.platform.clock.now
-        let (log, phases) = try await self.log(of: uuid, pages, access, start: start)
+        let log = try await self.log(of: uuid, pages, access, start: start)
         return BuildPage(
-            BuildSummary(view), repository: access.repository, role: access.role,
-            moments: phases.compactMap(PhaseTrack.Moment.init),
-            failure: phases.last { $0.kind == .error }?.message, log: log, site: pages.site, now: now)
+            BuildSummary(view), repository: access.repository, role: access.role, timeline: view.timeline,
+            failure: log.flatMap { view.timeline.attempts.last?.cause?.text ?? $0.lastError }, log: log,
+            site: pages.site, now: now)
     }
 
-    /// The part of the log that the page shows, and the entries that tell of phases; neither for those who may not read it.
+    /// The part of the log that the page shows; nil for those who may not read it.
     private static func log(
         of uuid: String, _ pages: WebPages, _ access: RepositoryAccess, start: Int?
-    ) async throws -> (BuildLogView?, [BuildLogEntry]) {
+    ) async throws -> BuildLogView? {
         let logs = pages.services.buildLogs
-        guard access.role >= logs.neededRole else { return (nil, []) }
-        let head = try await logs.page(of: uuid, from: 0, limit: headCount, in: access)
-        let first = min(max(start ?? BuildLogView.start(ofNewest: head.total), 0), head.total)
-        let shown = try await logs.page(of: uuid, from: first, limit: BuildLogView.window, in: access)
+        guard access.role >= logs.neededRole else { return nil }
+        let total = try await logs.page(of: uuid, from: 0, limit: 1, in: access).total
+        let first = min(max(start ?? BuildLogView.start(ofNewest: total), 0), total)
+        var entries: [BuildLogEntry] = []
+        var count = 0
+        // What one page of the store holds is limited by its bytes as well: long lines come in several.
+        while entries.count < BuildLogView.window, count < mostPages {
+            let page = try await logs.page(
+                of: uuid, from: first + entries.count, limit: BuildLogView.window - entries.count, in: access)
+            guard !page.entries.isEmpty else { break }
+            entries += page.entries
+            count += 1
+        }
         let path = "\(RepositoryHeader.path(of: access.repository.name))/build/\(uuid)"
-        return (
-            BuildLogView(shown.entries, start: first, path: path), Array(head.entries.prefix(first)) + shown.entries
-        )
+        return BuildLogView(entries, start: first, path: path)
     }
 }
 
 extension PhaseTrack.Moment {
-    /// Nil for an entry that is no phase, or has no moment.
-    init?(_ entry: BuildLogEntry) {
-        guard entry.kind == .phase, let at = entry.data["datetime"].flatMap(CivilTime.moment) else { return nil }
-        self.init(phase: entry.message, at: at)
+    /// The phases of every launch that an executor took, in order, with how each launch ended.
+    static func all(of timeline: BuildTimeline) -> [PhaseTrack.Moment] {
+        timeline.attempts.filter { $0.outcome != .notStarted }.flatMap { attempt in
+            var moments = attempt.steps.compactMap { step -> PhaseTrack.Moment? in
+                switch step.name {
+                case .scheduled: PhaseTrack.Moment(phase: "build-scheduled", at: step.at)
+                case .started, .registered: nil
+                case .unpacking, .pulling, .building, .pushing:
+                    PhaseTrack.Moment(phase: step.name.rawValue, at: step.at)
+                }
+            }
+            if let end = attempt.endedAt, let outcome = attempt.outcome {
+                moments.append(PhaseTrack.Moment(phase: outcome.phase.rawValue, at: end))
+            }
+            return moments
+        }
     }
 }

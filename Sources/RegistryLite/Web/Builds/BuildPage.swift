@@ -25,6 +25,7 @@ struct BuildPage: Sendable, Hashable {
     let time: String
     let track: PhaseTrack
     let facts: [Fact]
+    let timeline: TimelineView
     let tags: [String]
     /// What the failed build's log gives as the reason.
     let failure: String?
@@ -38,11 +39,11 @@ struct BuildPage: Sendable, Hashable {
     let rawLogPath: String
 
     /// - Parameters:
-    ///   - moments: the phases that the log tells of, in order.
-    ///   - failure: the message of the log's last error.
+    ///   - timeline: when what happened to it, in every launch.
+    ///   - failure: why it failed; nil when the visitor may not read the log.
     ///   - log: nil when the visitor may not read it.
     init(
-        _ build: BuildSummary, repository: Repository, role: RepositoryRole, moments: [PhaseTrack.Moment],
+        _ build: BuildSummary, repository: Repository, role: RepositoryRole, timeline: BuildTimeline,
         failure: String?, log: BuildLogView?, site: WebSite, now: Date
     ) {
         header = RepositoryHeader(repository.name, repository.visibility, role: role, tab: nil)
@@ -55,7 +56,9 @@ struct BuildPage: Sendable, Hashable {
         isOver = build.phase.isOver
         started = PageTime(build.started, now: now)
         time = Self.time(build, now: now)
-        track = PhaseTrack(moments, phase: build.phase, requested: build.started, now: now)
+        track = PhaseTrack(
+            PhaseTrack.Moment.all(of: timeline), phase: build.phase, requested: build.started, now: now)
+        self.timeline = TimelineView(timeline, showsCauses: log != nil, now: now)
         tags = build.tags
         self.failure = build.phase.mood == .bad ? failure.map { AnsiText($0).text } : nil
         pullCommand =

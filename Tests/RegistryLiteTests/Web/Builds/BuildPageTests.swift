@@ -40,7 +40,7 @@ import Testing
             context: "/")
         func page(_ role: RepositoryRole) throws -> BuildPage {
             BuildPage(
-                build, repository: repository, role: role, moments: [], failure: nil, log: nil,
+                build, repository: repository, role: role, timeline: SamplePages.timeline(), failure: nil, log: nil,
                 site: try SamplePages.site(), now: SamplePages.now)
         }
         #expect(try !"\(page(.read))".contains("secret"))
@@ -56,6 +56,37 @@ import Testing
         #expect(try SamplePages.buildPage("pushing", entries: []).pullCommand == nil)
         #expect(try SamplePages.buildPage("error", entries: [], failure: "\u{1B}[31mno\u{1B}[0m").failure == "no")
         #expect(try SamplePages.buildPage("complete", entries: [], failure: "old").failure == nil)
+    }
+
+    @Test("SEC-Secrets shown to readers: the timeline tells everybody when, and why only those who may read the log")
+    func causes() throws {
+        let timeline = SamplePages.timeline()
+        let full = TimelineView(timeline, showsCauses: true, now: SamplePages.now)
+        #expect(full.launches.map(\.cause).first??.contains("did not register") == true)
+        let reader = TimelineView(timeline, showsCauses: false, now: SamplePages.now)
+        #expect(reader.launches.map(\.cause) == [nil, nil])
+        #expect(reader.launches.map(\.steps) == full.launches.map(\.steps))
+        #expect(
+            try SamplePages.buildPage("building", entries: SamplePages.log, role: .read).timeline.launches[0].cause
+                == nil)
+    }
+
+    @Test("the timeline has every launch, its steps, and how long each took") func timeline() {
+        let view = TimelineView(SamplePages.timeline(), showsCauses: true, now: SamplePages.now)
+        #expect(view.summary == "2 launches")
+        #expect(view.queued.took == "1.50 s")
+        #expect(view.launches.map(\.title) == ["Launch 1 on kubernetes", "Launch 2 on local"])
+        #expect(view.launches.map(\.outcome) == ["Not heard in time", "Running"])
+        #expect(view.launches[0].steps.map(\.took) == ["1.30 s", "7.20 s"])
+        #expect(
+            view.launches[1].steps.map(\.word)
+                == ["Scheduled", "Starting builder", "Registered", "Unpacking", "Pulling", "Building"])
+        #expect(view.launches[1].steps.last?.took.hasPrefix("so far ") == true)
+        let waiting = TimelineView(
+            BuildTimeline(queuedAt: SamplePages.now - 3, endedAt: nil, attempts: []), showsCauses: true,
+            now: SamplePages.now)
+        #expect(waiting.summary == "not launched yet")
+        #expect(waiting.queued.took == "so far 3.00 s")
     }
 
     @Test("says how long it waited, ran or took") func times() throws {

@@ -25,6 +25,8 @@ async function refreshState() {
     if (fresh) {
       if (fresh.dataset.phase !== old.dataset.phase) announce(fresh.dataset.said);
       const hadFocus = old.contains(document.activeElement);
+      // What the reader opened stays open.
+      for (const part of fresh.querySelectorAll("details[id]")) part.open = old.querySelector(`#${part.id}`)?.open ?? false;
       old.replaceWith(document.adoptNode(fresh));
       document.dispatchEvent(new Event("redrawn"));
       if (hadFocus) document.getElementById("main").focus();
@@ -91,7 +93,10 @@ function tell(part) {
 async function poll() {
   const response = await api("GET", `${log.dataset.api}/logs?start=${next}`);
   if (!response.ok) throw new StreamRefused(response.status);
-  tell(await response.json());
+  const part = await response.json();
+  // Archived meanwhile: the server draws what is left.
+  if (part.logs_url) location.replace(`${log.dataset.path}?start=${next}`);
+  else tell(part);
 }
 
 async function follow() {

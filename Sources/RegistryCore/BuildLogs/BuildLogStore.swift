@@ -42,11 +42,22 @@ package protocol BuildLogStore: Sendable {
     /// nothing is stored.
     func append(_ lines: [BuildLogLine], to attempt: BuildAttempt) async throws -> Bool
 
-    /// Reads from position `start` on; a start beyond the end answers no entries.
-    func page(ofBuild buildID: Int64, from start: Int, limit: Int) async throws -> BuildLogPage
+    /// Reads from position `start` on: at most `limit` entries, and fewer where they are long; none only at the end. Nil
+    /// when the log has been archived, and is to be read from there.
+    func page(of build: BuildLogName, from start: Int, limit: Int) async throws -> BuildLogPage?
+}
 
-    /// One element at once, and one after entries were added to any build.
-    func changes() -> AsyncStream<Void>
+/// The build whose log is meant, as the database and as other stores know it.
+package struct BuildLogName: Sendable, Hashable {
+    package let id: Int64
+    package let uuid: String
+
+    package init(id: Int64, uuid: String) {
+        self.id = id
+        self.uuid = uuid
+    }
+
+    package init(_ build: Build) { self.init(id: build.id, uuid: build.uuid) }
 }
 
 /// Log lines in the database.
@@ -65,14 +76,13 @@ package struct DatabaseBuildLogStore: BuildLogStore {
         }
     }
 
-    package func page(ofBuild buildID: Int64, from start: Int, limit: Int) async throws -> BuildLogPage {
+    package func page(of build: BuildLogName, from start: Int, limit: Int) async throws -> BuildLogPage? {
         try await database.read { transaction in
+            guard try !BuildLogArchiveStore.isArchived(build.id, in: transaction) else { return nil }
             let start = max(start, 0)
             return BuildLogPage(
-                start: start, total: try BuildLogEntryStore.count(ofBuild: buildID, in: transaction),
-                entries: try BuildLogEntryStore.entries(ofBuild: buildID, from: start, limit: limit, in: transaction))
+                start: start, total: try BuildLogEntryStore.count(ofBuild: build.id, in: transaction),
+                entries: try BuildLogEntryStore.entries(ofBuild: build.id, from: start, limit: limit, in: transaction))
         }
     }
-
-    package func changes() -> AsyncStream<Void> { database.wakeUps(.buildLogs) }
 }

@@ -20,7 +20,7 @@ import Testing
         // The stream broke before the reply: the agent sends from its last acknowledged line on.
         #expect(try await store.append([2, 3, 4].map(Self.line), to: job.attempt))
         #expect(try await store.append([4].map(Self.line), to: job.attempt))
-        let page = try await store.page(ofBuild: job.build.id, from: 0, limit: 100)
+        let page = try #require(try await store.page(of: BuildLogName(job.build), from: 0, limit: 100))
         #expect(
             page.entries.map(\.message) == ["build-scheduled", "line 1", "line 2", "line 3", "building", "line 4"])
         #expect(page.total == 6)
@@ -49,7 +49,7 @@ import Testing
             }
             try await group.waitForAll()
         }
-        let page = try await store.page(ofBuild: job.build.id, from: 0, limit: 100)
+        let page = try #require(try await store.page(of: BuildLogName(job.build), from: 0, limit: 100))
         #expect(page.total == page.entries.count)
         #expect(page.entries.map(\.message).filter { $0.hasPrefix("line") } == (1...10).map { "line \($0)" })
     }
@@ -58,11 +58,11 @@ import Testing
         let (fixture, _, job) = try await BuildAttemptServiceTests.launched()
         let store = DatabaseBuildLogStore(fixture.database)
         #expect(try await store.append((1...9).map(Self.line), to: job.attempt))
-        let page = try await store.page(ofBuild: job.build.id, from: 4, limit: 3)
+        let page = try #require(try await store.page(of: BuildLogName(job.build), from: 4, limit: 3))
         #expect(page.entries.map(\.message) == ["line 4", "line 5", "line 6"])
         #expect((page.start, page.end, page.total) == (4, 7, 10))
-        #expect(try await store.page(ofBuild: job.build.id, from: 99, limit: 3).entries.isEmpty)
-        #expect(try await store.page(ofBuild: job.build.id, from: -5, limit: 1).start == 0)
+        #expect(try await store.page(of: BuildLogName(job.build), from: 99, limit: 3)?.entries == [])
+        #expect(try await store.page(of: BuildLogName(job.build), from: -5, limit: 1)?.start == 0)
     }
 
     @Test("an agent's text is kept, with its data, whatever is in it", arguments: TestDatabase.allEngines)
@@ -71,7 +71,7 @@ import Testing
         let store = DatabaseBuildLogStore(fixture.database)
         let entry = BuildLogEntry(message: "a\u{0}b\u{1B}[31m 'x' é 🦆", kind: .command, data: ["datetime": "now"])
         #expect(try await store.append([BuildLogLine(number: 1, entry: entry)], to: job.attempt))
-        let kept = try #require(try await store.page(ofBuild: job.build.id, from: 1, limit: 1).entries.first)
+        let kept = try #require(try await store.page(of: BuildLogName(job.build), from: 1, limit: 1)?.entries.first)
         #expect(kept.message == "ab\u{1B}[31m 'x' é 🦆")
         #expect(kept.kind == .command)
         #expect(kept.data == ["datetime": "now"])
