@@ -216,8 +216,8 @@ import Testing
         }
         times.sort()
         print("a decision among 10,000 items (\(engine)): quickest \(times[0]), median \(times[10])")
-        // The quickest, and generous: this machine may have much else to do.
-        #expect(times[0] < .milliseconds(100))
+        // The quickest, and generous: this machine may have much else to do. A look at every pair would take many seconds.
+        #expect(times[0] < .seconds(1))
     }
 
     @Test(
