@@ -256,9 +256,11 @@ struct RealKubernetesTests {
             try Self.builder("NODE_SELECTOR_LABEL_KEY: \"not a key\", NODE_SELECTOR_LABEL_VALUE: x"))
         #expect(invalid.contains("invalid (422)") && invalid.contains("not a key"), "\(invalid)")
 
+        let others = try await TestCertificates()
         let distrusting = RealCluster.asAccount.replacingOccurrences(
-            of: RealCluster.authority, with: try await TestCertificates().authority)
+            of: RealCluster.authority, with: others.authority)
         #expect(await sentence(try Self.builder(as: distrusting)).contains("K8S_API_TLS_CA"))
+        withExtendedLifetime(others) {}
 
         let quota = "\(RealCluster.core)/resourcequotas"
         try await cluster.ask(
