@@ -40,8 +40,8 @@ actor KubernetesExecutor: Executor {
     nonisolated let profile: ExecutorProfile
     nonisolated let ends: AsyncStream<BuilderEnd>
 
-    let settings: Settings
-    let manifest: JobManifest
+    nonisolated let settings: Settings
+    nonisolated let manifest: JobManifest
     let names: BuilderFate.Names
     let client: KubernetesClient
     let clock: WallClock
