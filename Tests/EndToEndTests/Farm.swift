@@ -99,7 +99,8 @@ final class Farm: Sendable {
             """
     }
 
-    private func waitForHealth() async throws {
+    /// Waits until the registry answers, after a start.
+    func waitForHealth() async throws {
         for _ in 0..<300 {
             if let answer = try? await client.send(WebRequest(.get, "\(url)/health/instance")), answer.status == 200 {
                 return

@@ -118,7 +118,9 @@ final class ChaosFarm: Sendable {
     func inflict(_ chaos: ChaosCase, on build: String) async throws {
         switch (chaos.victim, chaos.fault) {
         case (.buildman, .killed): try await restart(farm.managers[0])
-        case (.registry, .killed): try await restart(farm.registry)
+        case (.registry, .killed):
+            try await restart(farm.registry)
+            try await farm.waitForHealth()
         case (.buildman, .frozen): try await freeze { farm.managers[0].send($0) }
         case (.registry, .frozen): try await freeze { farm.registry.send($0) }
         case (.agent, .killed): for process in builders(of: build) { kill(process, SIGKILL) }
