@@ -56,6 +56,16 @@ package final class EC2Server: Sendable {
         }.filter { $0["Action"] == action }
     }
 
+    /// What runs and what ran with that tag, without a key: for programs that use this service.
+    package func instances(tagged name: String, _ value: String) async throws -> [(id: String, state: String)] {
+        let text = try await client.send(WebRequest(.get, "\(url)_gate/instances?\(name)=\(value)"))
+            .requiringSuccess().text
+        return text.split(separator: "\n").map { line in
+            let words = line.split(separator: " ")
+            return (id: String(words[0]), state: String(words[1]))
+        }
+    }
+
     private func order(_ query: String) async throws {
         try await client.send(WebRequest(.post, "\(url)_gate?\(query)")).requiringSuccess()
     }

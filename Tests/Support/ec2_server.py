@@ -7,6 +7,7 @@ POST /_gate?fail=N&code=CODE&status=503[&action=NAME][&after=1]   the next N cal
 POST /_gate?hide=N                                                the next N DescribeInstances don't show new instances
 POST /_gate?drop=1                                                the next RunInstances is carried out, the answer lost
 GET /_gate                                                        one line for each call so far: its parameters
+GET /_gate/instances?NAME=VALUE                                   one line for each instance with that tag: id and state
 GET /_gate/streams/stable.json                                    the description of a stream of Fedora CoreOS
 """
 import io
@@ -29,7 +30,7 @@ with tempfile.NamedTemporaryFile("w", suffix=".json") as images:
     images.flush()
     # Read when the module is imported: the many images that moto knows by itself cost seconds.
     os.environ["MOTO_AMIS_PATH"] = images.name
-    import moto.ec2.models.amis  # noqa: F401
+    import moto.ec2.models
 
 from aws_gate import Handler, Refused, check
 from moto.server import DomainDispatcherApplication, create_backend_app
@@ -119,6 +120,12 @@ class Gate:
             regions = {"eu-west-1": {"release": "1", "image": IMAGE}}
             text = json.dumps({"stream": "stable", "architectures": {
                 "x86_64": {"artifacts": {}, "images": {"aws": {"regions": regions}}}, "s390x": {"images": {}}}})
+        elif path == "/_gate/instances":
+            tags = {name: values[0] for name, values in parse_qs(environ["QUERY_STRING"]).items()}
+            backend = moto.ec2.models.ec2_backends["123456789012"]["eu-west-1"]
+            found = [instance for instance in backend.all_instances()
+                     if tags.items() <= {tag["key"]: tag["value"] for tag in instance.get_tags()}.items()]
+            text = "\n".join(f"{instance.id} {instance.state}" for instance in found)
         elif path.startswith("/_gate/"):
             start_response("404 Not Found", [])
             return [b""]

@@ -80,7 +80,7 @@ actor EC2Executor: Executor {
         let key = launch.key
         if let id = builders[key]?.instanceID { return id }
         guard leftovers[key] == nil else { throw ExecutorFailure("The instance of \(key) is being ended.") }
-        let order = try request.launch(for: launch, from: try await images.image())
+        let order = try await request.launch(for: launch, from: try await images.image())
         builders[key] = Builder(since: clock.now)
         let id: String
         do { id = try await run(order, key) } catch {
@@ -176,7 +176,8 @@ actor EC2Executor: Executor {
                     "ended an instance",
                     metadata: ["job": "\(key)", "instance": "\(id)", "state": "\(state.rawValue)"])
             }
-            leftovers[key] = nil
+            // One that can't be found may only be not visible yet: what is remembered of it stays.
+            if !ids.isEmpty { leftovers[key] = nil }
         } catch let error as EC2Error where error.kind == .notFound {
             leave(key, id)
         } catch {

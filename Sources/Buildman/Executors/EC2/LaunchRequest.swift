@@ -5,9 +5,6 @@ import RegistryCore
 
 /// What EC2 is asked for one builder, and how a builder is known among the instances of an account.
 struct LaunchRequest: Sendable {
-    /// Of user data, before it is encoded for the way. Source: Amazon EC2 User Guide, "Run commands at launch".
-    static let maximumUserDataBytes = 16_384
-
     /// Names of tags.
     private enum Tag {
         static let registry = "Registry"
@@ -26,18 +23,12 @@ struct LaunchRequest: Sendable {
     let manager: String
 
     /// The instance of one attempt. Throws ``ExecutorFailure``.
-    func launch(for launch: BuilderLaunch, from image: EC2Image) throws -> EC2Launch {
+    func launch(for launch: BuilderLaunch, from image: EC2Image) async throws -> EC2Launch {
         let document = try machine.document(for: launch)
-        guard document.utf8.count <= Self.maximumUserDataBytes else {
-            throw ExecutorFailure(
-                "The machine's Ignition document has \(document.utf8.count) bytes, and EC2 takes "
-                    + "\(Self.maximumUserDataBytes): name fewer authorities (CA_CERT, EXTRA_CA_CERTS, extra_ca_cert_* "
-                    + "beside the configuration) and SSH_AUTHORIZED_KEYS, or put them into an image of your own "
-                    + "(COREOS_AMI).")
-        }
         var request = EC2Launch(
             imageID: image.id, instanceType: settings.instanceType, token: token(of: launch.key),
-            userData: Array(document.utf8), rootDevice: image.rootDevice, diskGigabytes: settings.diskGigabytes)
+            userData: try await UserData.of(document), rootDevice: image.rootDevice,
+            diskGigabytes: settings.diskGigabytes)
         request.keyName = settings.keyName
         if let subnet = settings.subnetID {
             request.network = .subnet(subnet, hasPublicAddress: settings.hasPublicAddress)

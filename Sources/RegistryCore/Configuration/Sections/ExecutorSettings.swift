@@ -142,9 +142,11 @@ extension ExecutorSettings {
     private static func checkWorker(_ settings: ExecutorSettings, _ reader: SectionReader) {
         if let tag = settings.workerTag {
             do { _ = try ImageReference("\(settings.workerImage):\(tag)") } catch {
+                let image = try? ImageReference(settings.workerImage)
+                let isImageGood = image.map { $0.tag == nil && $0.digest == nil } ?? false
                 reader.problem(
-                    reader.mapping["WORKER_IMAGE"] == nil ? "WORKER_TAG" : "WORKER_IMAGE",
-                    "WORKER_IMAGE and WORKER_TAG don't make an image reference.")
+                    isImageGood ? "WORKER_TAG" : "WORKER_IMAGE",
+                    "WORKER_IMAGE and WORKER_TAG don't make an image reference: the tag stands in WORKER_TAG only.")
             }
         }
         if settings.workerUsername?.contains(":") == true {
