@@ -193,8 +193,8 @@ let package = Package(
             "Buildman",
             [
                 "Buildman", "RegistryCore", "Domain", "BuildProtocol", "SQL", "ObjectStorage", "Secrets", "Runtime",
-                "AWS", "WebRequests", "YAML", "Telemetry", logging, grpcCore, grpcTransport, grpcProtobuf, lifecycle,
-                crypto,
+                "AWS", "WebRequests", "YAML", "Redis", "Telemetry", logging, grpcCore, grpcTransport, grpcProtobuf,
+                lifecycle, crypto,
             ]),
         tests(
             "BuilderAgent",

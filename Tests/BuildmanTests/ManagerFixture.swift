@@ -16,11 +16,31 @@ import TestSupport
 @testable import Buildman
 @testable import RegistryCore
 
+/// In tests a list of the live attempts says it all.
+extension LiveAttempts: @retroactive ExpressibleByArrayLiteral {
+    init(arrayLiteral keys: JobKey...) {
+        let keys = Set(keys)
+        self.init { $0.intersection(keys) }
+    }
+}
+
+/// Where scripted builders run: one place that the executors of several managers may share.
+actor ScriptedPlace {
+    private(set) var running: Set<JobKey> = []
+    private(set) var stopped: [JobKey] = []
+
+    func start(_ key: JobKey) { running.insert(key) }
+    func stop(_ key: JobKey) {
+        if running.remove(key) != nil { stopped.append(key) }
+    }
+}
+
 /// An executor that starts nothing: tests play the builders.
 actor ScriptedExecutor: Executor {
     nonisolated let profile: ExecutorProfile
     nonisolated let ends: AsyncStream<BuilderEnd>
     nonisolated let launches: AsyncStream<BuilderLaunch>
+    nonisolated let place: ScriptedPlace
     private let ended: AsyncStream<BuilderEnd>.Continuation
     private let launched: AsyncStream<BuilderLaunch>.Continuation
     private var failure: ExecutorFailure?
@@ -28,14 +48,17 @@ actor ScriptedExecutor: Executor {
     private var kept = 0
     /// Every start call, also those that failed.
     private(set) var calls: [JobKey] = []
+    /// As this executor was asked to; a builder may be stopped by several.
     private(set) var stopped: [JobKey] = []
     private(set) var reaped: [Set<JobKey>] = []
 
     init(
-        _ name: String = "scripted", rule: ExecutorSelection.Rule = .init(), setupTime: Duration = .seconds(500)
+        _ name: String = "scripted", rule: ExecutorSelection.Rule = .init(), setupTime: Duration = .seconds(500),
+        stopsWithManager: Bool = true, place: ScriptedPlace = ScriptedPlace()
     ) {
         profile = ExecutorProfile(
-            name: name, rule: rule, setupTime: setupTime, server: "127.0.0.1:1", stopsWithManager: true)
+            name: name, rule: rule, setupTime: setupTime, server: "127.0.0.1:1", stopsWithManager: stopsWithManager)
+        self.place = place
         (ends, ended) = AsyncStream.makeStream(of: BuilderEnd.self)
         (launches, launched) = AsyncStream.makeStream(of: BuilderLaunch.self)
     }
@@ -49,17 +72,51 @@ actor ScriptedExecutor: Executor {
     func start(_ launch: BuilderLaunch) async throws -> String {
         calls.append(launch.key)
         if let failure { throw failure }
+        await place.start(launch.key)
         launched.yield(launch)
         if let hang { await hang.untilOpen() }
         return "execution of \(launch.key)"
     }
-    func stop(_ key: JobKey) { stopped.append(key) }
-    func reap(keeping live: Set<JobKey>) { reaped.append(live) }
+
+    func stop(_ key: JobKey) async {
+        stopped.append(key)
+        await place.stop(key)
+    }
+
+    func reap(keeping live: LiveAttempts) async {
+        let found = await place.running
+        guard let live = await live.among(found) else { return }
+        reaped.append(live)
+        for key in found.subtracting(live) { await stop(key) }
+    }
+
     func keptBuilders() -> Int { kept }
 }
 
 /// A build manager in this process on a free port, with a repository `owner/app` and builders that tests play.
+///
+/// Several of them may work on one database: give the next one the first one's `database`, `place` and `offset`.
 final class ManagerFixture: Sendable {
+    /// What differs from the usual.
+    struct Options: Sendable {
+        /// The text of the manager's identity.
+        var identity = "test"
+        var timing = JobStateMachine.Timing()
+        var attemptTiming = BuildAttemptService.Timing()
+        var setupTime: Duration = .seconds(500)
+        var stopsWithManager = true
+        var capacity = 1
+        var startTimeout: Duration = .seconds(60)
+        var health = ExecutorHealth.Policy()
+        var pollInterval: Duration = .seconds(3600)
+        var metrics = BuildMetrics()
+        /// Whether it takes builds from the queue.
+        var schedules = true
+        var orchestrator: @Sendable (_ identity: String, WallClock) throws -> any Orchestrator = { _, clock in
+            MemoryOrchestrator(clock: clock)
+        }
+    }
+
     let database: TestDatabase
     let platform: Platform
     let builds: BuildService
@@ -70,24 +127,45 @@ final class ManagerFixture: Sendable {
     let supervisor: JobSupervisor
     let attempts: BuildAttemptService
     let tokens: JobTokens
+    let presence: ManagerPresence
+    let handover: JobHandover
+    let sweep: LeaseSweep
     /// What the manager logged.
     let log = CapturedLog()
     let server: AgentServer
-    private let offset = Box<Double>(0)
+    /// How far this manager's clock is ahead, in seconds.
+    let offset: Box<Double>
     private let loops: [any Service]
 
-    init(
+    convenience init(
         database: TestDatabase? = nil, timing: JobStateMachine.Timing = .init(),
         attemptTiming: BuildAttemptService.Timing = .init(), setupTime: Duration = .seconds(500),
-        executors: [ScriptedExecutor]? = nil, capacity: Int = 1, startTimeout: Duration = .seconds(60),
-        health: ExecutorHealth.Policy = .init(), pollInterval: Duration = .seconds(3600),
-        listening: (any Database)? = nil, metrics: BuildMetrics = BuildMetrics()
+        place: ScriptedPlace = ScriptedPlace(), executors: [ScriptedExecutor]? = nil, capacity: Int = 1,
+        startTimeout: Duration = .seconds(60), health: ExecutorHealth.Policy = .init(),
+        pollInterval: Duration = .seconds(3600), listening: (any Database)? = nil,
+        metrics: BuildMetrics = BuildMetrics()
     ) async throws {
-        let isFresh = database == nil
-        let database = try database ?? TestDatabase.sqlite()
-        self.database = database
+        var options = Options()
+        options.timing = timing
+        options.attemptTiming = attemptTiming
+        options.setupTime = setupTime
+        options.capacity = capacity
+        options.startTimeout = startTimeout
+        options.health = health
+        options.pollInterval = pollInterval
+        options.metrics = metrics
+        try await self.init(options, database: database, place: place, executors: executors, listening: listening)
+    }
+
+    /// - Parameter listening: the database that the scheduling loop hears of queued builds from.
+    init(
+        _ options: Options, database: TestDatabase? = nil, place: ScriptedPlace = ScriptedPlace(),
+        offset: Box<Double> = Box(0), executors: [ScriptedExecutor]? = nil, listening: (any Database)? = nil
+    ) async throws {
+        if let database { self.database = database } else { self.database = try await Self.database() }
+        let database = self.database
+        self.offset = offset
         let logger = log.logger
-        let offset = self.offset
         platform = Platform(
             database: database, objects: MemoryStore(),
             cipher: FieldCipher(secret: "secret of the test database", randomness: .system),
@@ -95,20 +173,26 @@ final class ManagerFixture: Sendable {
             clock: WallClock(
                 now: { WallClock.system.now.addingTimeInterval(offset.value) },
                 sleep: { try await WallClock.system.sleep(for: $0) }), logger: logger)
-        if isFresh { try await Self.prepare(database) }
         let clock = platform.clock
         access = AccessControl(database: database, anonymousAccess: true)
         builds = BuildService(platform, access: access, settings: .init(registryHostname: "registry.test"))
-        let executors = executors ?? [ScriptedExecutor(setupTime: setupTime)]
+        let metrics = options.metrics
+        let executors =
+            executors
+            ?? [
+                ScriptedExecutor(
+                    setupTime: options.setupTime, stopsWithManager: options.stopsWithManager, place: place)
+            ]
         executor = executors[0]
-        roster = ExecutorRoster(executors, policy: health, clock: clock, metrics: metrics, logger: logger)
-        attempts = BuildAttemptService(platform, timing: attemptTiming, manager: "test")
+        roster = ExecutorRoster(executors, policy: options.health, clock: clock, metrics: metrics, logger: logger)
+        attempts = BuildAttemptService(platform, timing: options.attemptTiming, manager: options.identity)
+        presence = ManagerPresence(platform, manager: options.identity)
         tokens = JobTokens(
             platform, keys: ServiceKeys(platform: platform, service: "buildman"), audience: "manager.test")
-        let orchestrator = MemoryOrchestrator(clock: clock)
+        let orchestrator = try options.orchestrator(options.identity, clock)
         supervisor = JobSupervisor(
             attempts: attempts, logs: DatabaseBuildLogStore(database), orchestrator: orchestrator, clock: clock,
-            timing: timing, roster: roster, metrics: metrics, logger: logger)
+            timing: options.timing, roster: roster, metrics: metrics, logger: logger)
         server = try AgentServer(
             BuildManagerService(
                 supervisor: supervisor, registration: BuildRegistration(platform, attempts: attempts),
@@ -118,23 +202,38 @@ final class ManagerFixture: Sendable {
                 cachedTags: CachedTag(database: database, clock: clock), tokens: tokens, attempts: attempts,
                 clock: clock, logger: logger),
             host: "127.0.0.1", port: 0, certificate: nil, logger: logger)
+        handover = JobHandover(
+            attempts: attempts, supervisor: supervisor, orchestrator: orchestrator, executors: executors,
+            presence: presence, logger: logger)
+        sweep = LeaseSweep(
+            attempts: attempts, supervisor: supervisor, handover: handover, presence: presence, clock: clock,
+            interval: .seconds(3600), logger: logger)
         let launcher = BuildLauncher(
-            attempts: attempts, supervisor: supervisor, tokens: tokens, roster: roster, startTimeout: startTimeout,
-            agentsAreInsecure: true, clock: clock, metrics: metrics, logger: logger)
-        loops = [
-            server,
-            JobEvents(
-                supervisor: supervisor, orchestrator: orchestrator, executors: executors, clock: clock,
-                reapInterval: .seconds(3600), logger: logger),
-            CancellationWatch(
-                database: database, supervisor: supervisor, clock: clock, pollInterval: .seconds(3600), logger: logger),
-            SchedulingLoop(
-                database: listening ?? database, attempts: attempts, launcher: launcher, roster: roster,
-                capacity: Capacity(
-                    allowed: capacity, executors: executors, clock: clock, metrics: metrics, logger: logger),
-                situation: SchedulingSituation(metrics: metrics, logger: logger), clock: clock,
-                pollInterval: pollInterval),
-        ]
+            attempts: attempts, supervisor: supervisor, tokens: tokens, roster: roster,
+            startTimeout: options.startTimeout, agentsAreInsecure: true, clock: clock, metrics: metrics, logger: logger)
+        let scheduling = SchedulingLoop(
+            database: listening ?? database, attempts: attempts, launcher: launcher, roster: roster,
+            capacity: Capacity(
+                allowed: options.capacity, executors: executors, clock: clock, metrics: metrics, logger: logger),
+            situation: SchedulingSituation(metrics: metrics, logger: logger), clock: clock,
+            pollInterval: options.pollInterval)
+        loops =
+            [
+                server, orchestrator,
+                JobEvents(
+                    attempts: attempts, supervisor: supervisor, orchestrator: orchestrator, executors: executors,
+                    clock: clock, reapInterval: .seconds(3600), logger: logger),
+                CancellationWatch(
+                    database: database, attempts: attempts, supervisor: supervisor, clock: clock,
+                    pollInterval: .seconds(3600), logger: logger),
+            ] + (options.schedules ? [scheduling] : [])
+    }
+
+    /// A database with the schema, the accounts `owner` and `other`, and the repository `owner/app`.
+    static func database(_ engine: TestDatabase.Engine = .sqlite) async throws -> TestDatabase {
+        let database = try await engine.make()
+        try await prepare(database)
+        return database
     }
 
     /// Gives an empty database the schema, and the repository `owner/app`.
@@ -167,15 +266,13 @@ final class ManagerFixture: Sendable {
         }
     }
 
-    /// Runs the manager while `body` plays its part.
+    /// Runs the manager while `body` plays its part; then it dies, and gives nothing back.
     func run(
         _ body: @escaping @Sendable (BuildmanPb_BuildManager.Client<HTTP2ClientTransport.Posix>) async throws -> Void
     )
         async throws
     {
-        try await JobHandover(
-            attempts: attempts, supervisor: supervisor, executors: roster.executors, logger: platform.logger
-        ).takeOver()
+        try await handover.takeOver()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for loop in loops { group.addTask { try await loop.run() } }
             guard let port = try await server.port else { throw CancellationError() }
@@ -183,10 +280,20 @@ final class ManagerFixture: Sendable {
                 transport: .http2NIOPosix(
                     target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: .plaintext)
             ) { client in
-                try await body(BuildmanPb_BuildManager.Client(wrapping: client))
+                let agent = BuildmanPb_BuildManager.Client(wrapping: client)
+                // A client must have been used before it ends.
+                _ = try await agent.ping(BuildmanPb_PingRequest())
+                try await body(agent)
             }
             group.cancelAll()
         }
+    }
+
+    /// One look at the leases, by a manager that has seen the database for long enough.
+    func look() async throws {
+        var sight = SteadySight(longestGap: .seconds(100_000))
+        sight.looked(at: platform.clock.now.addingTimeInterval(-90_000))
+        try await sweep.look(&sight)
     }
 
     func proof(
@@ -222,8 +329,15 @@ final class ManagerFixture: Sendable {
 
     /// Lets so much time pass at once, and tells the supervisor that a job's moment has come.
     func pass(_ seconds: Double, for key: JobKey) async throws {
-        offset.set(offset.value + seconds)
-        try await supervisor.handle(.timerFired, of: key)
+        pass(seconds)
+        try await supervisor.momentCame(key)
+    }
+
+    func pass(_ seconds: Double) { offset.set(offset.value + seconds) }
+
+    /// Waits until `condition` holds.
+    func eventually(_ condition: () async throws -> Bool) async throws {
+        while try await !condition() { try await WallClock.system.sleep(for: .milliseconds(5)) }
     }
 }
 
@@ -250,4 +364,5 @@ final class Box<Value: Sendable>: Sendable {
     init(_ value: Value) { content = Mutex(value) }
     var value: Value { content.withLock { $0 } }
     func set(_ value: Value) { content.withLock { $0 = value } }
+    func change(_ body: (inout Value) -> Void) { content.withLock { body(&$0) } }
 }

@@ -40,10 +40,25 @@ struct ExecutorProfile: Sendable {
     var stopsWithManager: Bool
 }
 
+/// Tells which attempts are live, for an executor that looks for leftovers.
+///
+/// It is asked after the executor has listed what it finds: what is started later is not in the list, so that no old
+/// answer makes a leftover of it. An attempt is live before its builder is started.
+struct LiveAttempts: Sendable {
+    private let ask: @Sendable (Set<JobKey>) async -> Set<JobKey>?
+
+    init(_ ask: @escaping @Sendable (Set<JobKey>) async -> Set<JobKey>?) { self.ask = ask }
+
+    /// Those of `found` that are live, whichever manager watches over them; nil when nobody can say now: then nothing may
+    /// be ended.
+    func among(_ found: Set<JobKey>) async -> Set<JobKey>? { await ask(found) }
+}
+
 /// Starts and stops builders in one place: processes of this machine, Jobs of a cluster, machines of a cloud.
 ///
 /// `start` may be called again for the same attempt and then starts nothing new. `stop` may be called for a builder that
-/// is gone, or never was; when it returns, nothing of the builder runs any more.
+/// is gone, or never was, or that another manager started; when it returns, nothing of the builder that this executor can
+/// reach runs any more.
 protocol Executor: Sendable {
     var profile: ExecutorProfile { get }
 
@@ -57,9 +72,9 @@ protocol Executor: Sendable {
     /// Ends the builder of an attempt with everything that belongs to it.
     func stop(_ key: JobKey) async
 
-    /// Ends whatever was started for attempts other than `live`, and watches over those that it finds running. At start,
-    /// and every minute.
-    func reap(keeping live: Set<JobKey>) async
+    /// Ends whatever it finds of attempts that aren't live, and watches over the live ones that it finds running. Lists
+    /// first and asks `live` then. At start, and every minute.
+    func reap(keeping live: LiveAttempts) async
 
     /// Builders that end by themselves, from now on. One consumer.
     var ends: AsyncStream<BuilderEnd> { get }

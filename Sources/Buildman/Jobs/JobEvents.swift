@@ -1,11 +1,13 @@
 import Domain
 import Logging
+import RegistryCore
 import Runtime
 import ServiceLifecycle
 
 /// Carries what orchestrator and executors notice to the supervisor: expiries, and builders that end by themselves; and
 /// ends, every minute, whatever runs for attempts that aren't live.
 struct JobEvents: Service {
+    let attempts: BuildAttemptService
     let supervisor: JobSupervisor
     let orchestrator: any Orchestrator
     let executors: [any Executor]
@@ -15,11 +17,24 @@ struct JobEvents: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { for await key in orchestrator.expiries { await tell(.timerFired, of: key) } }
+            // Each on its own: a builder that is slow to stop holds up nothing else.
+            await withDiscardingTaskGroup { group in
+                group.addTask {
+                    await withDiscardingTaskGroup { group in
+                        for await key in orchestrator.expiries {
+                            group.addTask { await tell(key) { try await supervisor.momentCame(key) } }
+                        }
+                    }
+                }
                 for executor in executors {
                     group.addTask {
-                        for await end in executor.ends { await tell(.executorEnded(end.how), of: end.key) }
+                        await withDiscardingTaskGroup { group in
+                            for await end in executor.ends {
+                                group.addTask {
+                                    await tell(end.key) { try await supervisor.builderEnded(end.key, end.how) }
+                                }
+                            }
+                        }
                     }
                 }
                 group.addTask { await reapNowAndThen() }
@@ -27,18 +42,30 @@ struct JobEvents: Service {
         }
     }
 
-    private func tell(_ event: JobStateMachine.Event, of key: JobKey) async {
-        do { try await supervisor.handle(event, of: key) } catch {
-            // Already logged where it happened; the state machine asks for another try.
-            logger.debug("an event could not be stored", metadata: ["job": "\(key)", "error": "\(error)"])
+    private func tell(_ key: JobKey, _ what: () async throws -> Void) async {
+        do { try await what() } catch {
+            // Told again: by the state machine, the next look at leases, or the next look for leftovers.
+            logger.warning("an event could not be stored", metadata: ["job": "\(key)", "error": "\(error)"])
         }
     }
 
     private func reapNowAndThen() async {
         while true {
             do { try await clock.sleep(for: reapInterval) } catch { return }
-            let live = Set(await supervisor.running.map(\.key))
-            for executor in executors { await executor.reap(keeping: live) }
+            await executors.reap(for: attempts, logger)
         }
+    }
+}
+
+extension [any Executor] {
+    /// Ends what runs for attempts that aren't live, whichever manager started it.
+    func reap(for attempts: BuildAttemptService, _ logger: Logger) async {
+        let live = LiveAttempts { found in
+            do { return found.intersection(try await attempts.live().map(\.key)) } catch {
+                logger.error("leftovers can't be told from running builds", metadata: ["error": "\(error)"])
+                return nil
+            }
+        }
+        for executor in self { await executor.reap(keeping: live) }
     }
 }

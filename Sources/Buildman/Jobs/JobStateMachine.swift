@@ -3,6 +3,9 @@ import Foundation
 
 /// The life of one attempt as its manager sees it: events go in, decisions come out, nothing else happens here.
 ///
+/// A manager may have been asleep, and its neighbour may have heard the builder: what it believes about silence is asked of
+/// the database before it counts.
+///
 /// Source: Quay 6.7 and 6.8, with the product's rule that a started launch is never given back.
 struct JobStateMachine: Sendable {
     /// How long a builder may be silent, and how often a sign of life is written down.
@@ -28,8 +31,12 @@ struct JobStateMachine: Sendable {
         case timerFired
         /// The builder's program or machine is gone.
         case executorEnded(String)
-        /// Somebody else has ended the attempt in the database: cancelled, taken over.
+        /// Somebody else has ended the attempt in the database: cancelled, replaced.
         case endedElsewhere
+        /// Another manager has heard the builder since, or goes on with it.
+        case takenOver
+        /// The database says that the builder was heard, or may still register: it may be silent until then.
+        case leaseHolds(until: Date)
         /// The manager stops, and its builder with it.
         case managerStops
         /// The end that was decided could not be stored.
@@ -39,13 +46,22 @@ struct JobStateMachine: Sendable {
     enum Action: Sendable, Hashable {
         /// Send ``Event/timerFired`` at that moment, and at no earlier one asked for before.
         case watch(until: Date)
+        /// Write the lease down: the builder may be silent until then.
+        case holdLease(until: Date)
         /// Move the lease in the database: the builder was heard now.
         case renewLease
         case storePhase(BuildPhase)
         /// Store the outcome; then stop the builder and forget the job.
         case end(AttemptOutcome, BuildFailure?)
+        /// Store the outcome if the database agrees that the builder was not heard in time; else send
+        /// ``Event/leaseHolds(until:)`` and what happened once more.
+        case expire(AttemptOutcome, BuildFailure?)
+        /// Give the build back, if it is still this manager's; then stop the builder and forget the job.
+        case giveBack
         /// Stop the builder and forget the job: the outcome stands already.
         case forget
+        /// Forget the job, and let its builder work.
+        case letGo
     }
 
     struct Decision: Sendable, Hashable {
@@ -60,14 +76,14 @@ struct JobStateMachine: Sendable {
         /// Started, and not registered yet.
         case launched
         case running
-        /// An outcome is being stored.
-        case ending(BuildFailure?, AttemptOutcome)
+        /// An outcome is being stored, by this action.
+        case ending(Action, isRegistered: Bool)
         case ended
     }
 
     private let timing: Timing
     /// Until when the builder must have registered.
-    private let setupUntil: Date
+    private var setupUntil: Date
     private let deadline: Date
     private var state: State
     /// Its builder has come: what happens from now on says nothing about the executor.
@@ -84,7 +100,7 @@ struct JobStateMachine: Sendable {
         self.lastHeard = now
     }
 
-    /// A job that an earlier manager left running: its builder gets a fresh time to be heard.
+    /// A job that another manager launched: its builder gets a fresh time to be heard.
     init(resumedAt now: Date, wasRegistered: Bool, setup: Duration, deadline: Date, timing: Timing) {
         self.init(launchedAt: now, setup: wasRegistered ? .zero : setup, deadline: deadline, timing: timing)
         if wasRegistered { (state, hasRegistered) = (.running, true) }
@@ -100,44 +116,73 @@ struct JobStateMachine: Sendable {
         }
     }
 
+    /// Something should be done now: the moment to look has come, or an end waits to be stored.
+    func isDue(at now: Date) -> Bool {
+        switch state {
+        case .launched, .running: now >= nextLook
+        case .ending: true
+        case .ended: false
+        }
+    }
+
     mutating func handle(_ event: Event, at now: Date) -> Decision {
         switch (state, event) {
         case (.ended, _): return .refused
         case (_, .endedElsewhere):
             state = .ended
             return Decision(isAccepted: false, actions: [.forget])
-        case (.ending(_, let outcome), .endNotStored):
-            // What was decided stays decided, except that the builder may report its own end again.
-            state = outcome == .complete || outcome == .error ? .running : state
-            lastHeard = now
-            return Decision(isAccepted: false, actions: [.watch(until: now + timing.retry)])
-        case (.ending(let failure, let outcome), .timerFired):
-            return Decision(isAccepted: false, actions: [.end(outcome, failure)])
-        case (.ending, _), (_, .endNotStored): return .refused
-        case (_, .managerStops): return end(.interrupted)
-        case (_, .executorEnded(let how)): return end(.lost, "The builder ended before the build did: \(how)")
+        case (.ending(let action, let isRegistered), .endNotStored): return notStored(action, isRegistered, at: now)
+        case (.ending(.expire, let isRegistered), .leaseHolds(let until)):
+            state = isRegistered ? .running : .launched
+            lastHeard = max(lastHeard, until.addingTimeInterval(-timing.silence.inSeconds))
+            if !isRegistered { setupUntil = max(setupUntil, until) }
+            return Decision(isAccepted: true, actions: [.watch(until: nextLook)])
+        case (.ending(let action, _), .timerFired): return Decision(isAccepted: false, actions: [action])
+        case (.ending, _), (_, .endNotStored), (_, .leaseHolds): return .refused
+        case (_, .takenOver):
+            // The streams of one builder may end at two managers: both hear it, and both keep it.
+            guard now > lastHeard + timing.renewal else { return Decision(isAccepted: true) }
+            state = .ended
+            return Decision(isAccepted: false, actions: [.letGo])
+        case (_, .managerStops): return end(.giveBack)
+        case (_, .executorEnded(let how)):
+            return end(.end(.lost, Self.failure("The builder ended before the build did: \(how)")))
         case (_, .timerFired): return timerFired(at: now)
-        case (.launched, .registered), (.running, .registered):
+        case (_, .registered):
             // Not yet a sign of life: until there is one, the same builder may register again.
             state = .running
             hasRegistered = true
             lastHeard = now
-            return Decision(isAccepted: true, actions: [.watch(until: nextLook)])
-        case (.launched, _):
-            // Nobody has a job token before having registered.
-            return .refused
-        case (.running, .heartbeat), (.running, .log): return alive(at: now)
-        case (.running, .phase(let phase, let isInternal)): return reported(phase, isInternal, at: now)
+            return Decision(isAccepted: true, actions: [.watch(until: nextLook), .holdLease(until: nextLook)])
+        case (_, .heartbeat), (_, .log): return alive(at: now)
+        case (_, .phase(let phase, let isInternal)): return reported(phase, isInternal, at: now)
         }
     }
 
     /// The outcome has been stored.
     mutating func endStored() { state = .ended }
 
+    private mutating func notStored(_ action: Action, _ isRegistered: Bool, at now: Date) -> Decision {
+        // What was decided stays decided. The builder may report its own end again, and silence is judged again.
+        switch action {
+        case .end(.complete, _), .end(.error, _):
+            state = .running
+            lastHeard = now
+        case .expire: state = isRegistered ? .running : .launched
+        default: break
+        }
+        return Decision(isAccepted: false, actions: [.watch(until: now + timing.retry)])
+    }
+
+    /// Only who has registered speaks, with whichever manager: nobody else has a job token.
     private mutating func alive(at now: Date) -> Decision {
-        guard now < deadline else { return end(.expired, tooLong) }
+        if state == .launched {
+            (state, hasRegistered) = (.running, true)
+            lastHeard = now
+        }
+        guard now < deadline else { return end(.expire(.expired, Self.failure(Self.tooLong))) }
         // Somebody else may have judged by now that the builder is lost: it doesn't come back from that.
-        guard now <= lastHeard + timing.silence else { return end(.lost, silent) }
+        guard now <= lastHeard + timing.silence else { return end(.expire(.lost, Self.failure(silent))) }
         return heard(at: now)
     }
 
@@ -157,28 +202,36 @@ struct JobStateMachine: Sendable {
         switch phase {
         case .unpacking, .pulling, .building, .pushing:
             return Decision(isAccepted: true, actions: alive.actions + [.storePhase(phase)])
-        case .complete: return end(.complete, isAccepted: true)
-        case .error: return end(isInternal ? .lost : .error, isAccepted: true)
+        case .complete: return end(.end(.complete, nil), isAccepted: true)
+        case .error: return end(.end(isInternal ? .lost : .error, nil), isAccepted: true)
         case .waiting, .scheduled, .internalError, .cancelled: return .refused
         }
     }
 
     private mutating func timerFired(at now: Date) -> Decision {
         guard now >= nextLook else { return Decision(isAccepted: true, actions: [.watch(until: nextLook)]) }
-        if now >= deadline { return end(.expired, tooLong) }
-        return end(.expired, state == .launched ? "The builder did not register in time." : silent)
+        let cause = now >= deadline ? Self.tooLong : state == .launched ? Self.neverRegistered : silent
+        return end(.expire(.expired, Self.failure(cause)))
     }
 
-    private mutating func end(
-        _ outcome: AttemptOutcome, _ cause: String? = nil, isAccepted: Bool = false
-    ) -> Decision {
-        let failure = cause.map { BuildFailure(.internalError, $0) }
-        state = .ending(failure, outcome)
-        return Decision(isAccepted: isAccepted, actions: [.end(outcome, failure)])
+    private mutating func end(_ action: Action, isAccepted: Bool = false) -> Decision {
+        state = .ending(action, isRegistered: state == .running)
+        return Decision(isAccepted: isAccepted, actions: [action])
     }
 
-    private var silent: String { "The builder was not heard for \(Int(timing.silence.inSeconds)) seconds." }
-    private var tooLong: String { "The build took longer than it may." }
+    private static func failure(_ cause: String) -> BuildFailure { BuildFailure(.internalError, cause) }
+
+    /// Why an attempt that nobody here watched is over.
+    static func cause(ofExpiry attempt: BuildAttempt, silence: Duration, at now: Date) -> BuildFailure {
+        failure(now >= attempt.deadline ? tooLong : attempt.registeredAt == nil ? neverRegistered : silent(silence))
+    }
+
+    private var silent: String { Self.silent(timing.silence) }
+    private static let neverRegistered = "The builder did not register in time."
+    private static let tooLong = "The build took longer than it may."
+    private static func silent(_ silence: Duration) -> String {
+        "The builder was not heard for \(Int(silence.inSeconds)) seconds."
+    }
 }
 
 extension Date {

@@ -17,15 +17,19 @@ struct Composition: Sendable {
     private static let migrator = Migrator(product: "buildman", migrations: Schema.migrations)
     /// How often what runs for ended attempts is looked for.
     private static let reapInterval: Duration = .seconds(60)
+    /// How often the leases of running builds are looked at, at least.
+    private static let sweepInterval: Duration = .seconds(5)
 
     private let platform: Platform
     private let services: [any Service]
     private let handover: JobHandover?
+    private let listen: ListenAddress
     private let logger: Logger
 
     /// Waits for what RegistryLite makes: the secrets and the schema.
     init(_ settings: Settings, metrics registry: PrometheusRegistry, logger: Logger) async throws {
         self.logger = logger
+        listen = settings.listen
         let certificate = try settings.openCertificate()
         for warning in settings.configuration.warnings { logger.warning("configuration: \(warning)") }
         platform = try await Self.platform(settings, logger)
@@ -53,14 +57,18 @@ struct Composition: Sendable {
         // Stopped from the end on: first nothing new is claimed, then builders are given back, then agents are let go.
         services =
             [
-                metricsServer(parts.gauges), hangUp, parts.server, parts.events,
-                parts.handover, parts.cancellations, parts.scheduling,
+                metricsServer(parts.gauges), hangUp, parts.orchestrator, parts.server, parts.events,
+                parts.handover, parts.sweep, parts.cancellations, parts.scheduling,
             ] + parts.mirrors
     }
 
     /// Serves until SIGTERM or SIGINT.
     func serve() async throws {
-        try await handover?.takeOver()
+        if let handover {
+            // Two processes of one name would take each other's builds: the one that can't serve takes nothing.
+            try await listen.proveFree()
+            try await handover.takeOver()
+        }
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(30)
@@ -102,9 +110,11 @@ struct Composition: Sendable {
 
     /// What a manager consists of.
     private struct Parts {
+        let orchestrator: any Orchestrator
         let server: AgentServer
         let events: JobEvents
         let handover: JobHandover
+        let sweep: LeaseSweep
         let cancellations: CancellationWatch
         let scheduling: SchedulingLoop
         let gauges: FarmGauges
@@ -120,12 +130,16 @@ struct Composition: Sendable {
             let executors = try await ExecutorFactory(
                 settings: settings, manager: manager, clock: clock, logger: logger
             ).executors()
+            let identity = ManagerIdentity(
+                name: "\(ProcessInfo.processInfo.hostName):\(settings.listen.port)",
+                identifiers: platform.identifiers)
             let attempts = BuildAttemptService(
-                platform, timing: settings.attemptTiming,
-                manager: "\(ProcessInfo.processInfo.hostName):\(settings.listen.port)")
+                platform, timing: settings.attemptTiming, manager: identity.text)
+            let presence = ManagerPresence(platform, manager: identity.text)
             let tokens = JobTokens(
                 platform, keys: ServiceKeys(platform: platform, service: "buildman"), audience: "buildman")
-            let orchestrator = MemoryOrchestrator(clock: clock)
+            let orchestrator = try Self.orchestrator(manager, identity, clock, logger)
+            self.orchestrator = orchestrator
             let metrics = BuildMetrics()
             for warning in ExecutorCoverage(executors.map(\.profile)).warnings {
                 logger.warning("configuration: \(warning)")
@@ -156,12 +170,17 @@ struct Composition: Sendable {
                 host: settings.listen.host, port: settings.listen.port, certificate: certificate,
                 logger: logger)
             events = JobEvents(
-                supervisor: supervisor, orchestrator: orchestrator, executors: executors, clock: clock,
-                reapInterval: Composition.reapInterval, logger: logger)
-            handover = JobHandover(attempts: attempts, supervisor: supervisor, executors: executors, logger: logger)
+                attempts: attempts, supervisor: supervisor, orchestrator: orchestrator, executors: executors,
+                clock: clock, reapInterval: Composition.reapInterval, logger: logger)
+            handover = JobHandover(
+                attempts: attempts, supervisor: supervisor, orchestrator: orchestrator, executors: executors,
+                presence: presence, logger: logger)
+            sweep = LeaseSweep(
+                attempts: attempts, supervisor: supervisor, handover: handover, presence: presence, clock: clock,
+                interval: min(Composition.sweepInterval, attempts.timing.silence / 4), logger: logger)
             cancellations = CancellationWatch(
-                database: database, supervisor: supervisor, clock: clock, pollInterval: manager.timing.queuePollPeriod,
-                logger: logger)
+                database: database, attempts: attempts, supervisor: supervisor, clock: clock,
+                pollInterval: manager.timing.queuePollPeriod, logger: logger)
             scheduling = SchedulingLoop(
                 database: database, attempts: attempts,
                 launcher: BuildLauncher(
@@ -178,6 +197,20 @@ struct Composition: Sendable {
             gauges = FarmGauges(
                 platform: platform, executors: executors.map(\.name), metrics: metrics,
                 queues: QueueGauges(platform: platform, factory: MetricsSystem.factory))
+        }
+
+        private static func orchestrator(
+            _ manager: BuildManagerSettings, _ identity: ManagerIdentity, _ clock: WallClock, _ logger: Logger
+        ) throws -> any Orchestrator {
+            switch manager.orchestrator {
+            case .memory: return MemoryOrchestrator(clock: clock)
+            case .redis(let endpoint, let setsUpEvents):
+                return try RedisOrchestrator(
+                    RedisOrchestrator.Settings(
+                        connection: endpoint.settings, prefix: manager.orchestratorPrefix,
+                        setsUpEvents: setsUpEvents, pause: manager.timing.orchestratorRetryDelay),
+                    instance: identity.text, clock: clock, logger: logger)
+            }
         }
     }
 }

@@ -1,4 +1,6 @@
 import Foundation
+import NIOCore
+import NIOPosix
 import RegistryCore
 
 /// An address of this machine to serve on. Shape: `host:port`, an IPv6 address in brackets.
@@ -21,4 +23,12 @@ struct ListenAddress: Sendable, Hashable {
     }
 
     var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" }
+
+    /// Proves that no other process serves on this address, by serving there for a moment. Errors: the network's.
+    func proveFree() async throws {
+        guard port != 0 else { return }
+        try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .bind(host: host, port: port).get().close()
+    }
 }

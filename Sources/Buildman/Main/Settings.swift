@@ -50,6 +50,8 @@ struct Settings: Sendable {
         timing.maximum = manager.timing.maximumBuildTime
         timing.retryDelay = manager.timing.incompleteRetryDelay
         timing.startDelay = manager.timing.executorRetryDelay
+        timing.silence = manager.timing.heartbeatTimeout
+        timing.leaseMargin = jobTiming.renewal + timing.clockTolerance
         return timing
     }
 
@@ -64,7 +66,7 @@ struct Settings: Sendable {
         var timing = JobStateMachine.Timing()
         guard let manager else { return timing }
         timing.silence = manager.timing.heartbeatTimeout
-        timing.renewal = min(timing.renewal, manager.timing.claimExtension / 4)
+        timing.renewal = min(timing.renewal, manager.timing.claimExtension / 4, timing.silence / 4)
         return timing
     }
 
@@ -102,11 +104,6 @@ struct Settings: Sendable {
     }
 
     private func refuseWhatIsNotThere(_ manager: BuildManagerSettings) throws {
-        if case .redis = manager.orchestrator {
-            throw Failure(
-                "This version keeps the state of running builds in memory: write ORCHESTRATOR: {MEM_CONFIG: {}}.",
-                .configuration)
-        }
         let runsBuildsHere = manager.executors.contains { if case .local = $0.kind { true } else { false } }
         guard !runsBuildsHere || listen.isLoopback || configuration.builds.isLocalExecutorTrusted else {
             throw Failure(

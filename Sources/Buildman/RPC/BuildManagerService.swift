@@ -49,7 +49,7 @@ struct BuildManagerService: BuildmanPb_BuildManager.SimpleServiceProtocol {
                 var memory = JobTokenMemory(tokens)
                 for try await beat in request {
                     let key = try await memory.key(of: beat.jobJwt)
-                    let isAlive = try await supervisor.handle(.heartbeat, of: key)
+                    let isAlive = try await supervisor.hear(from: key)
                     try await response.write(BuildmanPb_HeartbeatResponse(reply: isAlive))
                 }
             }
@@ -70,7 +70,7 @@ struct BuildManagerService: BuildmanPb_BuildManager.SimpleServiceProtocol {
     ) async throws -> BuildmanPb_CachedTag {
         do {
             let key = try await tokens.read(request.jobJwt, as: .job)
-            guard await supervisor.runs(key) else { throw Self.over(key) }
+            guard try await supervisor.watches(key) else { throw Self.over(key) }
             let tag = try await cachedTags.find(for: key)
             return BuildmanPb_CachedTag(tag: tag ?? "")
         } catch { throw RPCStatus.render(error, during: "determine cached tag", from: context.remotePeer, logger) }
@@ -78,7 +78,7 @@ struct BuildManagerService: BuildmanPb_BuildManager.SimpleServiceProtocol {
 
     private func register(_ token: String, _ context: ServerContext) async throws -> BuildmanPb_BuildPack {
         let key = try await tokens.read(token, as: .registration)
-        guard await supervisor.runs(key) else { throw Self.over(key) }
+        guard try await supervisor.watches(key) else { throw Self.over(key) }
         switch try await registration.register(key) {
         case .refused: throw Self.over(key)
         case .stolen:

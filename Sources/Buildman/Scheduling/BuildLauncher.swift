@@ -71,16 +71,16 @@ struct BuildLauncher: Sendable {
             registrationToken: try await tokens.issue(.registration, for: key, until: begun + lifetime),
             server: executor.server, isInsecure: agentsAreInsecure, registryHostname: job.build.config.registry)
         // Watched before it starts: a quick builder registers before its executor comes back.
-        try await supervisor.begin(attempt, on: executor)
+        await supervisor.begin(attempt, on: executor)
         let executionID: String
         switch await call(executor, launch) {
         case .success(let identifier): executionID = identifier
-        case .failure(let error): return try await fail(attempt, on: executor, .error, because: "\(error)")
+        case .failure(let error): return await fail(attempt, on: executor, .error, because: "\(error)")
         case nil:
             let cause =
                 Task.isCancelled
                 ? "the manager stops" : "its start call took longer than \(limit(of: executor).inSeconds.formatted()) s"
-            return try await fail(attempt, on: executor, .timeout, because: cause)
+            return await fail(attempt, on: executor, .timeout, because: cause)
         }
         await roster.started(key.buildUUID, on: executor.name)
         metrics.started(executor.name, took: clock.now.timeIntervalSince(begun))
@@ -93,7 +93,11 @@ struct BuildLauncher: Sendable {
             ])
         let isLive = try await attempts.started(
             attempt, executor: executor.name, executionID: executionID, reservation: lifetime)
-        if !isLive { try await supervisor.handle(.endedElsewhere, of: key) }
+        if !isLive {
+            try await supervisor.handle(.endedElsewhere, of: key)
+            // Whoever stopped it while it was being started may have come too early.
+            await stop(key, on: executor)
+        }
         return .started
     }
 
@@ -115,8 +119,8 @@ struct BuildLauncher: Sendable {
 
     private func fail(
         _ attempt: BuildAttempt, on executor: any Executor, _ reason: BuildMetrics.StartFailure, because cause: String
-    ) async throws -> Outcome {
-        try await supervisor.abandon(attempt.key)
+    ) async -> Outcome {
+        await supervisor.abandon(attempt.key)
         logger.warning(
             "an executor could not start a builder",
             metadata: ["job": "\(attempt.key)", "executor": "\(executor.name)", "error": "\(cause)"])

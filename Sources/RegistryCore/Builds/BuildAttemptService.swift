@@ -10,8 +10,15 @@ package struct BuildAttemptService: Sendable {
     package struct Timing: Sendable {
         /// How long a claim lasts before the builder has registered.
         package var reservation: Duration = .seconds(530)
-        /// How far each sign of life moves the claim.
+        /// How far each sign of life moves the claim on the queue item.
         package var perHeartbeat: Duration = .seconds(300)
+        /// A builder that is silent for longer is lost.
+        package var silence: Duration = .seconds(60)
+        /// How much longer than that a lease lasts. Signs of life are written down now and then only: this is longer than
+        /// the time between two of them. The same for all managers.
+        package var leaseMargin: Duration = .seconds(25)
+        /// How far the clocks of managers may differ: who never heard a builder itself waits so much longer.
+        package var clockTolerance: Duration = .seconds(10)
         /// How long an attempt may last in all (MACHINE_MAX_TIME).
         package var maximum: Duration = .seconds(7200)
         /// When a build whose attempt was lost is tried again.
@@ -50,12 +57,12 @@ package struct BuildAttemptService: Sendable {
     /// Whether any executor may be asked to start a build of that namespace with so many launches left after this one.
     package typealias Admission = @Sendable (_ namespace: String, _ retriesRemaining: Int) -> Bool
 
-    private let database: any Database
-    private let clock: WallClock
+    let database: any Database
+    let clock: WallClock
     private let identifiers: Identifiers
-    private let timing: Timing
-    /// The name of this manager, as the attempts show it.
-    private let manager: String
+    package let timing: Timing
+    /// This manager, as the attempts show it: the text of a ``ManagerIdentity``.
+    package let manager: String
 
     package init(_ platform: Platform, timing: Timing, manager: String) {
         self.database = platform.database
@@ -79,7 +86,7 @@ package struct BuildAttemptService: Sendable {
         }
         return try await database.write { transaction in
             // An attempt that is live holds a slot: counting and claiming are one transaction.
-            guard try BuildAttemptStore.liveCount(at: now, in: transaction) < capacity else { return .full }
+            guard try BuildAttemptStore.liveCount(in: transaction) < capacity else { return .full }
             let item = try WorkQueue.claim(
                 .dockerfileBuild, for: timing.reservation, order: .fairShare, at: now, stateID: stateID,
                 admitting: { admits($0.lane, $0.retriesRemaining - 1) }, in: transaction)
@@ -125,7 +132,7 @@ package struct BuildAttemptService: Sendable {
     private func obstacle(
         _ capacity: Int, _ admits: Admission, at now: Date, in transaction: any Transaction
     ) throws -> Claim? {
-        guard try BuildAttemptStore.liveCount(at: now, in: transaction) < capacity else { return .full }
+        guard try BuildAttemptStore.liveCount(in: transaction) < capacity else { return .full }
         var isHeld = false
         let candidates = try WorkQueue.candidates(
             .dockerfileBuild, ClaimRule(at: now, order: .fairShare),
@@ -156,25 +163,12 @@ package struct BuildAttemptService: Sendable {
                     of: attempt.id, executor: executor, executionID: executionID, at: now, in: transaction)
             else { return false }
             _ = try WorkQueue.extend(attempt.claim, until: until, in: transaction)
-            _ = try BuildAttemptStore.renew(attempt.id, heartbeatAt: nil, leaseUntil: until, in: transaction)
+            try BuildAttemptStore.awaitRegistration(of: attempt.id, leaseUntil: until, in: transaction)
             // A quick builder may have reported a phase before its executor came back.
             let phase = try BuildStore.find(id: attempt.buildID, in: transaction)?.phase
             if phase == .waiting || phase == .internalError {
                 try move(attempt, to: .scheduled, at: now, in: transaction)
             }
-            return true
-        }
-    }
-
-    /// Keeps the attempt alive after a sign of life at `heartbeat`. False when it has ended.
-    package func renew(_ attempt: BuildAttempt, heartbeat: Date) async throws -> Bool {
-        let until = heartbeat.addingTimeInterval(timing.perHeartbeat.seconds)
-        return try await database.write { transaction in
-            guard
-                try BuildAttemptStore.renew(
-                    attempt.id, heartbeatAt: heartbeat, leaseUntil: until, in: transaction)
-            else { return false }
-            _ = try WorkQueue.extend(attempt.claim, until: until, minimum: .zero, in: transaction)
             return true
         }
     }
@@ -198,9 +192,19 @@ package struct BuildAttemptService: Sendable {
     package func end(
         _ attempt: BuildAttempt, _ outcome: AttemptOutcome, failure: BuildFailure? = nil
     ) async throws -> Bool {
+        try await end(attempt, outcome, failure: failure) { _, _ in true }.isFirst
+    }
+
+    /// Ends the attempt if `condition` holds for its row as it is now; answers that row, and whether this call ended it.
+    func end(
+        _ attempt: BuildAttempt, _ outcome: AttemptOutcome, failure: BuildFailure?,
+        if condition: @escaping @Sendable (_ row: BuildAttempt, _ now: Date) -> Bool
+    ) async throws -> (row: BuildAttempt?, isFirst: Bool) {
         let stateID = identifiers.uuid()
         let (eventIDs, now) = ((start: identifiers.uuid(), end: identifiers.uuid()), clock.now)
         return try await database.write { transaction in
+            guard let row = try BuildAttemptStore.find(id: attempt.id, in: transaction) else { return (nil, false) }
+            guard row.isLive, condition(row, now) else { return (row, false) }
             var cause = failure.map(BuildFailureNote.init)
             // What the builder said of its failure stands in the log already.
             if outcome == .error || outcome == .lost, cause == nil {
@@ -208,7 +212,7 @@ package struct BuildAttemptService: Sendable {
                     ofBuild: attempt.buildID, attempt: attempt.key.attempt, in: transaction)
             }
             guard try BuildAttemptStore.end(attempt.id, outcome, because: cause, at: now, in: transaction) else {
-                return false
+                return (row, false)
             }
             try DelegateTokenStore.revoke(attemptID: attempt.id, at: now, in: transaction)
             if let failure { try log(.failure(failure, at: now), of: attempt, in: transaction) }
@@ -220,12 +224,12 @@ package struct BuildAttemptService: Sendable {
                 cause = BuildFailureNote(Self.launchesUsedUp)
             }
             try move(attempt, to: outcome.phase, endedAt: isOver ? now : nil, cause: cause, at: now, in: transaction)
-            guard isOver else { return true }
+            guard isOver else { return (row, true) }
             if outcome == .complete {
                 try BuildEvents.started(attempt, uuid: eventIDs.start, at: now, in: transaction)
             }
             try BuildEvents.ended(attempt, outcome, cause, uuid: eventIDs.end, at: now, in: transaction)
-            return true
+            return (row, true)
         }
     }
 
@@ -243,26 +247,6 @@ package struct BuildAttemptService: Sendable {
             try move(attempt, to: .waiting, at: now, in: transaction)
             guard try BuildLogEntryStore.lastOutput(ofBuild: attempt.buildID, in: transaction) != text else { return }
             try log(.output(text, at: now), of: attempt, in: transaction)
-        }
-    }
-
-    /// Takes over every live attempt, at this manager's start: their builders get a fresh time to be heard.
-    package func adoptLive() async throws -> [BuildAttempt] {
-        let until = clock.now.addingTimeInterval(timing.perHeartbeat.seconds)
-        return try await database.write { transaction in
-            let attempts = try BuildAttemptStore.allLive(in: transaction)
-            for attempt in attempts {
-                _ = try BuildAttemptStore.adopt(attempt.id, manager: manager, leaseUntil: until, in: transaction)
-                _ = try WorkQueue.extend(attempt.claim, until: until, in: transaction)
-            }
-            return attempts
-        }
-    }
-
-    /// Those of `attempts` that have ended by somebody else's decision: a cancellation, a takeover.
-    package func ended(among attempts: [BuildAttempt]) async throws -> [BuildAttempt] {
-        try await database.read { transaction in
-            try attempts.filter { try !BuildAttemptStore.isLive($0.id, in: transaction) }
         }
     }
 

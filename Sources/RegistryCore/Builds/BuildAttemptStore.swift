@@ -46,11 +46,20 @@ package enum BuildAttemptStore {
         try transaction.rows("\(columns) WHERE attempt.ended_ms IS NULL ORDER BY attempt.id").map(attempt)
     }
 
-    /// How many attempts hold a slot now; one whose lease has run out holds none.
-    package static func liveCount(at now: Date, in transaction: any Transaction) throws -> Int {
-        Int(
-            try transaction.number(
-                "SELECT COUNT(*) FROM build_attempt WHERE ended_ms IS NULL AND lease_expires_ms > \(now)") ?? 0)
+    /// How many attempts hold a slot now: all that are live. One whose builder is lost holds its slot until a manager has
+    /// judged so, which is when its builder is stopped.
+    package static func liveCount(in transaction: any Transaction) throws -> Int {
+        Int(try transaction.number("SELECT COUNT(*) FROM build_attempt WHERE ended_ms IS NULL") ?? 0)
+    }
+
+    /// Attempts that ended after `moment` while their builders may have been at work, whoever ended them.
+    package static func stopped(after moment: Date, in transaction: any Transaction) throws -> [BuildAttempt] {
+        try transaction.rows(
+            """
+            \(columns) WHERE attempt.ended_ms > \(moment)
+                AND attempt.outcome IN ('cancelled', 'expired', 'lost', 'interrupted', 'superseded')
+            """
+        ).map(attempt)
     }
 
     /// How many attempts are live on each executor; under `-` those that none has started yet.
@@ -106,20 +115,31 @@ package enum BuildAttemptStore {
             "UPDATE build_attempt SET registered_ms = \(now) WHERE id = \(id) AND ended_ms IS NULL") == 1
     }
 
-    /// Notes a sign of life and moves the lease. False when the attempt has ended.
+    /// Moves the lease of a builder that has not registered yet.
+    package static func awaitRegistration(
+        of id: Int64, leaseUntil lease: Date, in transaction: any Transaction
+    ) throws {
+        try transaction.run(
+            """
+            UPDATE build_attempt SET lease_expires_ms = \(lease)
+            WHERE id = \(id) AND ended_ms IS NULL AND registered_ms IS NULL
+            """)
+    }
+
+    /// Notes a sign of life that `manager` heard, and moves the lease. False when the attempt has ended.
     package static func renew(
-        _ id: Int64, heartbeatAt: Date?, leaseUntil lease: Date, in transaction: any Transaction
+        _ id: Int64, by manager: String, heartbeatAt: Date, leaseUntil lease: Date, in transaction: any Transaction
     ) throws -> Bool {
         try transaction.run(
             """
-            UPDATE build_attempt SET heartbeat_ms = COALESCE(\(heartbeatAt), heartbeat_ms), lease_expires_ms = \(lease)
+            UPDATE build_attempt SET manager = \(manager), heartbeat_ms = \(heartbeatAt), lease_expires_ms = \(lease)
             WHERE id = \(id) AND ended_ms IS NULL
             """) == 1
     }
 
-    /// Gives a live attempt to another manager, who goes on with it under its own claim.
+    /// Gives a live attempt to another manager, who goes on with it under its own claim. False when it has ended.
     package static func adopt(
-        _ id: Int64, manager: String, leaseUntil lease: Date, in transaction: any Transaction
+        _ id: Int64, by manager: String, leaseUntil lease: Date, in transaction: any Transaction
     ) throws -> Bool {
         try transaction.run(
             """
@@ -143,8 +163,8 @@ package enum BuildAttemptStore {
 
     private static let columns: Query = """
         SELECT attempt.id, attempt.build_id, attempt.number, attempt.queue_item_id, attempt.queue_state_id,
-            attempt.executor, attempt.execution_id, attempt.created_ms, attempt.registered_ms, attempt.heartbeat_ms,
-            attempt.deadline_ms, attempt.ended_ms, build.uuid
+            attempt.manager, attempt.executor, attempt.execution_id, attempt.created_ms, attempt.registered_ms,
+            attempt.heartbeat_ms, attempt.lease_expires_ms, attempt.deadline_ms, attempt.ended_ms, build.uuid
         FROM build_attempt AS attempt JOIN build ON build.id = attempt.build_id
         """
 
@@ -154,9 +174,10 @@ package enum BuildAttemptStore {
             key: JobKey(buildUUID: try row.text("uuid"), attempt: try row.int("number")),
             claim: QueueItem.Claim(
                 itemID: try row.integer("queue_item_id"), stateID: try row.text("queue_state_id")),
-            executor: try row.textIfAny("executor"), executionID: try row.textIfAny("execution_id"),
-            createdAt: try row.date("created_ms"), registeredAt: try row.dateIfAny("registered_ms"),
-            heartbeatAt: try row.dateIfAny("heartbeat_ms"), deadline: try row.date("deadline_ms"),
+            manager: try row.text("manager"), executor: try row.textIfAny("executor"),
+            executionID: try row.textIfAny("execution_id"), createdAt: try row.date("created_ms"),
+            registeredAt: try row.dateIfAny("registered_ms"), heartbeatAt: try row.dateIfAny("heartbeat_ms"),
+            leaseExpires: try row.date("lease_expires_ms"), deadline: try row.date("deadline_ms"),
             endedAt: try row.dateIfAny("ended_ms"))
     }
 }

@@ -21,4 +21,28 @@ package enum StepLeaseStore {
     package static func release(_ name: String, by holder: String, in transaction: any Transaction) throws {
         try transaction.run("DELETE FROM step_lease WHERE name = \(name) AND holder = \(holder)")
     }
+
+    /// The names of leases that somebody holds, among those that begin with `prefix`.
+    package static func held(
+        startingWith prefix: String, at now: Date, in transaction: any Transaction
+    ) throws -> [String] {
+        // Compared as a prefix by length: a name may hold `_`, which LIKE would take for any character.
+        try transaction.rows(
+            """
+            SELECT name FROM step_lease WHERE substr(name, 1, CAST(\(prefix.count) AS INTEGER)) = \(prefix)
+                AND expires_ms > \(now)
+            """
+        ).map { try $0.text("name") }
+    }
+
+    /// Removes leases that ran out before `moment`, among those that begin with `prefix`.
+    package static func forget(
+        startingWith prefix: String, until moment: Date, in transaction: any Transaction
+    ) throws {
+        try transaction.run(
+            """
+            DELETE FROM step_lease WHERE substr(name, 1, CAST(\(prefix.count) AS INTEGER)) = \(prefix)
+                AND expires_ms <= \(moment)
+            """)
+    }
 }

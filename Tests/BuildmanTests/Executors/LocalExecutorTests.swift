@@ -168,8 +168,13 @@ import Testing
         await next.executor.reap(keeping: [])
         #expect(!ProcessTable.isAlive(process))
         #expect(next.rooms.known().isEmpty)
-        // A live attempt without a process is told as ended.
+        // Somebody may be starting it just now.
         try next.rooms.makeHome(of: Self.key)
+        await next.executor.reap(keeping: [Self.key])
+        #expect(next.rooms.known() == [Self.key])
+        // A live attempt whose process is gone is told as ended.
+        try "1 (gone) S 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1".write(
+            toFile: next.rooms.stateFile(of: Self.key), atomically: true, encoding: .utf8)
         await next.executor.reap(keeping: [Self.key])
         #expect(await next.nextEnd()?.key == Self.key)
         await next.executor.stop(Self.key)

@@ -19,14 +19,28 @@ import Testing
     }
 
     static func outcome(_ decision: JobStateMachine.Decision) -> AttemptOutcome? {
-        decision.actions.compactMap { if case .end(let outcome, _) = $0 { outcome } else { nil } }.first
+        decision.actions.compactMap { action in
+            switch action {
+            case .end(let outcome, _), .expire(let outcome, _): outcome
+            case .giveBack: .interrupted
+            default: nil
+            }
+        }.first
+    }
+
+    /// Whether the database is asked before the outcome counts.
+    static func isAsked(_ decision: JobStateMachine.Decision) -> Bool {
+        decision.actions.contains { if case .expire = $0 { true } else { false } }
     }
 
     @Test("a builder that registers and works is kept alive by every sign of life") func life() {
         var machine = Self.launched()
         #expect(machine.nextLook == Self.after(500))
         let registered = machine.handle(.registered, at: Self.after(10))
-        #expect(registered == .init(isAccepted: true, actions: [.watch(until: Self.after(70))]))
+        #expect(
+            registered
+                == .init(
+                    isAccepted: true, actions: [.watch(until: Self.after(70)), .holdLease(until: Self.after(70))]))
         #expect(
             machine.handle(.heartbeat, at: Self.after(12))
                 == .init(isAccepted: true, actions: [.watch(until: Self.after(72)), .renewLease]))
@@ -40,12 +54,13 @@ import Testing
     }
 
     @Test(
-        "what a builder says before it has registered counts for nothing",
-        arguments: [JobStateMachine.Event.heartbeat, .log, .phase(.complete), .phase(.building)])
-    func beforeRegistration(_ event: JobStateMachine.Event) {
+        "a builder that registered with another manager is heard",
+        arguments: [JobStateMachine.Event.heartbeat, .log, .phase(.building)])
+    func registeredElsewhere(_ event: JobStateMachine.Event) {
         var machine = Self.launched()
-        #expect(machine.handle(event, at: Self.after(1)) == .refused)
-        #expect(machine.nextLook == Self.after(500))
+        // Long after the launch: what counts is that it speaks now.
+        #expect(machine.handle(event, at: Self.after(400)).isAccepted)
+        #expect(machine.nextLook == Self.after(460))
     }
 
     @Test(
@@ -67,6 +82,8 @@ import Testing
         let decision = machine.handle(event, at: Self.after(seconds))
         #expect(Self.outcome(decision) == outcome)
         #expect(decision.isAccepted == isAccepted)
+        // Silence here may be speech elsewhere; everything else is certain.
+        #expect(Self.isAsked(decision) == (outcome == .expired || seconds > 60))
         // One outcome: nothing is decided twice.
         #expect(machine.handle(.phase(.complete), at: Self.after(seconds)) == .refused)
         #expect(machine.handle(.executorEnded("again"), at: Self.after(seconds)) == .refused)
@@ -122,12 +139,49 @@ import Testing
         #expect(Self.outcome(machine.handle(.timerFired, at: Self.after(4))) == .lost)
     }
 
+    @Test(
+        "who was heard elsewhere goes on",
+        arguments: [JobStateMachine.Event.heartbeat, .log, .phase(.pushing), .timerFired])
+    func heardElsewhere(_ event: JobStateMachine.Event) {
+        var machine = Self.running()
+        #expect(Self.isAsked(machine.handle(event, at: Self.after(70))))
+        // The database says: heard at 50.
+        let decision = machine.handle(.leaseHolds(until: Self.after(110)), at: Self.after(70))
+        #expect(decision == .init(isAccepted: true, actions: [.watch(until: Self.after(110))]))
+        #expect(machine.handle(event, at: Self.after(70)).isAccepted)
+        #expect(Self.outcome(machine.handle(.phase(.complete), at: Self.after(71))) == .complete)
+    }
+
+    @Test("a builder that may still register is waited for") func setupHolds() {
+        var machine = Self.launched(setup: 20)
+        #expect(Self.isAsked(machine.handle(.timerFired, at: Self.after(20))))
+        _ = machine.handle(.leaseHolds(until: Self.after(25)), at: Self.after(20))
+        #expect(machine.nextLook == Self.after(25))
+        #expect(machine.handle(.registered, at: Self.after(24)).isAccepted)
+    }
+
+    @Test("silence that could not be judged is judged again") func notJudged() {
+        var machine = Self.running()
+        #expect(Self.isAsked(machine.handle(.timerFired, at: Self.after(61))))
+        #expect(machine.handle(.endNotStored, at: Self.after(62)).actions == [.watch(until: Self.after(64))])
+        #expect(Self.isAsked(machine.handle(.timerFired, at: Self.after(64))))
+    }
+
+    @Test("another manager goes on with a builder that is not heard here") func takenOver() {
+        var machine = Self.running()
+        _ = machine.handle(.heartbeat, at: Self.after(10))
+        #expect(machine.handle(.takenOver, at: Self.after(20)) == .init(isAccepted: true))
+        #expect(machine.handle(.takenOver, at: Self.after(26)) == .init(isAccepted: false, actions: [.letGo]))
+        #expect(machine.isOver)
+        #expect(machine.handle(.timerFired, at: Self.after(99)) == .refused)
+    }
+
     @Test("after its manager's start a running builder has a fresh minute", arguments: [true, false])
     func resumed(wasRegistered: Bool) {
         var machine = JobStateMachine(
             resumedAt: Self.after(1000), wasRegistered: wasRegistered, setup: .seconds(500),
             deadline: Self.after(7200), timing: .init())
         #expect(machine.nextLook == Self.after(wasRegistered ? 1060 : 1500))
-        #expect(machine.handle(.heartbeat, at: Self.after(1059)).isAccepted == wasRegistered)
+        #expect(machine.handle(.heartbeat, at: Self.after(1059)).isAccepted)
     }
 }

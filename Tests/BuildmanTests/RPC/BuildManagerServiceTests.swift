@@ -224,7 +224,7 @@ import Testing
         }
         // Killed: nothing was given back.
         #expect(try await first.phase(uuid) == "building")
-        let second = try await ManagerFixture(database: first.database)
+        let second = try await ManagerFixture(database: first.database, place: first.executor.place)
         let token = kept.value
         try await second.run { client in
             #expect(await second.executor.reaped.first == [JobKey(buildUUID: uuid, attempt: 1)])
@@ -245,7 +245,7 @@ import Testing
             #expect(try await Self.beat(token, client) == false)
         }
         #expect(try await manager.phase(uuid) == "internalerror")
-        #expect(try await manager.attempts.adoptLive().isEmpty)
+        #expect(try await manager.attempts.live().isEmpty)
     }
 
     @Test(

@@ -88,7 +88,7 @@ private actor SlowKeeper: Executor {
     func hang(until gate: Gate) { self.gate = gate }
     func start(_ launch: BuilderLaunch) throws -> String { throw ExecutorFailure("never") }
     func stop(_ key: JobKey) {}
-    func reap(keeping live: Set<JobKey>) {}
+    func reap(keeping live: LiveAttempts) {}
     func keptBuilders() async -> Int {
         questions += 1
         guard let gate else { return 2 }

@@ -84,7 +84,7 @@ private final class RecordingTransaction: Transaction {
         Question("how many builds a namespace has") {
             _ = try WorkQueue.aliveCount(inLaneOf: .builds(in: Username("owner")), at: now, in: $0)
         },
-        Question("how many builds run") { _ = try BuildAttemptStore.liveCount(at: now, in: $0) },
+        Question("how many builds run") { _ = try BuildAttemptStore.liveCount(in: $0) },
     ]
 
     private static let tables = [

@@ -116,8 +116,10 @@ actor EC2Executor: Executor {
         look()
     }
 
-    func reap(keeping live: Set<JobKey>) async {
+    func reap(keeping live: LiveAttempts) async {
         guard let found = await instances() else { return }
+        let known = Set(found.compactMap { request.key(of: $0) }).union(builders.keys)
+        guard let live = await live.among(known) else { return }
         for instance in found where !instance.state.isEnding {
             guard let key = request.key(of: instance) else { continue }
             if live.contains(key) {

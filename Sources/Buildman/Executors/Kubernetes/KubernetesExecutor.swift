@@ -131,10 +131,12 @@ actor KubernetesExecutor: Executor {
         }
     }
 
-    func reap(keeping live: Set<JobKey>) async {
+    func reap(keeping live: LiveAttempts) async {
         beginWatching()
         guard await isListed() else { return }
-        await reap(found: Set(table.jobs.keys), live: live)
+        let found = Set(table.jobs.keys)
+        guard let live = await live.among(found) else { return }
+        await reap(found: found, live: live)
     }
 
     func keptBuilders() -> Int {

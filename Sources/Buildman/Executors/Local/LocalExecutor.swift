@@ -83,12 +83,14 @@ actor LocalExecutor: Executor {
         watches.removeValue(forKey: key)?.cancel()
     }
 
-    func reap(keeping live: Set<JobKey>) async {
-        for key in rooms.known() {
+    func reap(keeping live: LiveAttempts) async {
+        let known = rooms.known()
+        guard !known.isEmpty, let live = await live.among(known) else { return }
+        for key in known {
             if !live.contains(key) {
                 logger.notice("ended what was left of a build", metadata: ["job": "\(key)"])
                 await stop(key)
-            } else if builders[key] == nil {
+            } else if builders[key] == nil, watches[key] == nil {
                 adopt(key)
             }
         }
@@ -128,9 +130,11 @@ actor LocalExecutor: Executor {
 
     private func hasBegun(_ key: JobKey, _ mark: ProcessMark) { builders[key] = mark }
 
-    /// A builder that an earlier process of this program started: not our child, so it is looked at now and then.
+    /// A builder that another process of this program started: not our child, so it is looked at now and then.
     private func adopt(_ key: JobKey) {
-        guard let mark = rooms.mark(of: key), ProcessTable.isAlive(mark) else {
+        // Not noted yet: somebody is starting it just now, or it never began; then its time to register runs out.
+        guard let mark = rooms.mark(of: key) else { return }
+        guard ProcessTable.isAlive(mark) else {
             ended.yield(BuilderEnd(key: key, how: "it was gone when the manager came back"))
             return
         }
@@ -146,6 +150,8 @@ actor LocalExecutor: Executor {
     private func hasEnded(_ key: JobKey, _ how: String) {
         // Nobody waits for the end of a builder that was stopped.
         guard builders.removeValue(forKey: key) != nil else { return }
+        // Where nobody could store this end, the next look tells it again.
+        watches[key] = nil
         let words = rooms.lastWords(of: key)
         logger.notice("a builder ended", metadata: ["job": "\(key)", "how": "\(how)", "printed": "\(words)"])
         ended.yield(BuilderEnd(key: key, how: how))

@@ -169,20 +169,24 @@ extension OrchestratorSettings {
             password: reader.nonEmptyText("REDIS_PASSWORD"),
             database: reader.integer("REDIS_DB", default: 0, in: 0...1_000_000),
             usesTLS: reader.bool("REDIS_SSL", default: false), authorityFile: files.path("REDIS_CA_CERT", reader),
-            clientCertificate: clientCertificate(reader))
+            clientCertificate: clientCertificate(reader, files))
         let skips = reader.bool("REDIS_SKIP_KEYSPACE_EVENT_SETUP", default: false)
         reader.finish()
         return .redis(endpoint, setsUpEvents: !skips)
     }
 
-    private static func clientCertificate(_ reader: SectionReader) -> ServerSection.CertificateFiles? {
+    private static func clientCertificate(
+        _ reader: SectionReader, _ files: ConfigurationFiles
+    ) -> ServerSection.CertificateFiles? {
         let pair = reader.texts("REDIS_CERT_AND_KEY")
         guard !pair.isEmpty else { return nil }
         guard pair.count == 2 else {
             reader.problem("REDIS_CERT_AND_KEY", "Expected a list of two files: the certificate and its key.")
             return nil
         }
-        return ServerSection.CertificateFiles(certificate: pair[0], key: pair[1])
+        let found = files.paths("REDIS_CERT_AND_KEY", reader)
+        guard found.count == 2 else { return nil }
+        return ServerSection.CertificateFiles(certificate: found[0], key: found[1])
     }
 }
 
