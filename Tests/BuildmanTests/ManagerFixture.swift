@@ -17,7 +17,7 @@ import TestSupport
 @testable import RegistryCore
 
 /// In tests a list of the live attempts says it all.
-extension LiveAttempts: @retroactive ExpressibleByArrayLiteral {
+extension LiveAttempts: ExpressibleByArrayLiteral {
     init(arrayLiteral keys: JobKey...) {
         let keys = Set(keys)
         self.init { $0.intersection(keys) }
