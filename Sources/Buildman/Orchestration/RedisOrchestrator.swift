@@ -139,7 +139,9 @@ actor RedisOrchestrator: Orchestrator {
     private func happened(_ event: ExpiryEvents.Event) async {
         switch event {
         case .gap:
-            // What expired meanwhile was told to nobody.
+            // What expired meanwhile was told to nobody, and a server that was started anew has forgotten its settings.
+            hasEvents = nil
+            probes = 0
             nextSweep = .now
             tick.yield()
         case .probe:

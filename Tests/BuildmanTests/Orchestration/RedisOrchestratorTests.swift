@@ -113,6 +113,22 @@ import Testing
         }
     }
 
+    @Test("a server that was started anew while there was nothing to write is asked for events again")
+    func restartedIdle() async throws {
+        let stage = try await OrchestratorKind.redis.stage()
+        let server = try #require(stage.server)
+        let orchestrator = try stage.orchestrator()
+        try await Contract.running([orchestrator]) {
+            for _ in 1...2 {
+                let client = try stage.client()
+                while try await client.command(["CONFIG", "GET", "notify-keyspace-events"]).fields?.values.first?
+                    .contains("K") != true
+                {}
+                try await server.restart()
+            }
+        }
+    }
+
     @Test("a server that hangs holds up nobody") func hanging() async throws {
         let stage = try await OrchestratorKind.redis.stage()
         let server = try #require(stage.server)
