@@ -97,7 +97,8 @@ package struct PostgresServer: Sendable {
         export LC_ALL=C
         "$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$2/log" 2>&1 &&
         "$1/pg_ctl" -D "$2/data" -l "$2/log" -w -o "-c listen_addresses='' -c unix_socket_directories='$2' \
-        -c fsync=off -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB -c autovacuum=off" \
+        -c fsync=off -c full_page_writes=off -c max_connections=300 -c max_locks_per_transaction=512 \
+        -c shared_buffers=64MB -c autovacuum=off" \
         start >/dev/null 2>&1 && echo ready || tail -c 2000 "$2/log"
         exec >/dev/null 2>&1
         cat
