@@ -75,13 +75,14 @@ struct LogStream: Sendable {
         _ batches: LineBatches<Line>, _ replies: RPCWriter<BuildmanPb_LogMessageResponse>
     ) async throws {
         var memory = JobTokenMemory(tokens)
+        // What follows a refused line must wait for it: stored first, it would make the line look like one that is there.
+        var isStored = true
         while let batch = await batches.next() {
-            var isStored = true
             for run in try await Self.runs(of: batch, &memory) {
                 let lines = run.lines.compactMap { line in
                     entry(line).map { BuildLogLine(number: Int(line.number), entry: $0) }
                 }
-                isStored = try await supervisor.append(lines, of: run.key)
+                if isStored { isStored = try await supervisor.append(lines, of: run.key) }
                 for line in run.lines {
                     let isAccepted = isStored && line.message != nil
                     try await replies.write(

@@ -8,12 +8,14 @@ import WebRequests
 /// The real agent and the real manager, with TLS between them in each way that installations have it.
 @Suite("Routed agents", .serialized) struct RoutedAgentTests {
     /// A build that speaks, is silent for longer than the proxy lets a stream be, and speaks again.
+    ///
+    /// buildah's chroot isolation may lose what a RUN printed in its last moment on a busy machine: each of them ends late.
     private static func dockerfile(_ farm: Farm, silence seconds: Double) -> String {
         """
         FROM \(farm.host)/admin/busybox
-        RUN for n in $(seq 1 2000); do echo "before $n of a log that is longer than one stream may be"; done
+        RUN for n in $(seq 1 2000); do echo "before $n of a log that is longer than one stream may be"; done; sleep 1.3
         RUN sleep \(seconds)
-        RUN for n in $(seq 1 500); do echo "after $n"; done
+        RUN for n in $(seq 1 500); do echo "after $n"; done; sleep 1.3
         """
     }
 

@@ -50,7 +50,7 @@ import Testing
         }
         let acknowledged = ledger.now.acknowledged
         print("CrashTests: \(engine.rawValue), \(Self.rounds(engine)) kills, \(acknowledged) acknowledged changes")
-        #expect(acknowledged > Self.rounds(engine), "too little was pushed to say anything (seed \(seed))")
+        #expect(acknowledged >= Self.rounds(engine), "too little was pushed to say anything (seed \(seed))")
         #expect(try await registry.server.terminate() == 0)
         try await Fsck.expectClean(registry, "[seed \(seed)]")
     }
