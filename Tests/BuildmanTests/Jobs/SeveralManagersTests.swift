@@ -177,9 +177,10 @@ import Testing
         arguments: [OrchestratorKind.redis, .redisWithoutConfiguration])
     func expiry(_ kind: OrchestratorKind) async throws {
         let pair = try await ManagerPair(stage: kind.stage()) { options in
-            options.timing.silence = .seconds(1)
+            // Long enough for a builder to register and be heard on a busy machine.
+            options.timing.silence = .seconds(4)
             options.timing.renewal = .milliseconds(10)
-            options.attemptTiming.silence = .seconds(1)
+            options.attemptTiming.silence = .seconds(4)
             options.attemptTiming.leaseMargin = .milliseconds(20)
         }
         let uuid = try await pair.one.request()
