@@ -120,6 +120,10 @@ import WebRequests
         let kubelet = Kubelet(cluster)
         try await farm.eventually("a pod") { try await kubelet.environment() != nil }
         let pod = try #require(try await kubelet.environment())
+        // Killed before it noted who starts the builder, a manager gives the launch back.
+        try await farm.eventually("the start is noted") {
+            try await farm.phase(of: build, in: "app", token: token) == "build-scheduled"
+        }
         try await farm.buildman.kill()
         try farm.buildman.start()
         let home = try TemporaryFolder()
