@@ -86,6 +86,7 @@ final class Farm: Sendable {
             FEATURE_USER_INITIALIZE: true
             FEATURE_MAILING: false
             FEATURE_BUILD_SUPPORT: true
+            LOG_ARCHIVE_FREQUENCY: 3600
             \(settings)
             BUILD_MANAGER:
               - ephemeral

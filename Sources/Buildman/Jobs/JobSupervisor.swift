@@ -184,11 +184,13 @@ actor JobSupervisor {
     /// manager is let go.
     func lookForChanges() async throws {
         guard !jobs.isEmpty else { return }
-        let rows = try await attempts.rows(of: running)
+        // What begins to be watched while the database answers is not in its answer, and has not ended for that.
+        let asked = running
+        let rows = try await attempts.rows(of: asked)
         let found = Dictionary(rows.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         // All at once: a builder that is slow to stop holds up no other.
         await withDiscardingTaskGroup { group in
-            for key in jobs.keys {
+            for key in asked.map(\.key) {
                 guard let row = found[key], row.isLive else {
                     group.addTask { await self.tell(.endedElsewhere, of: key) }
                     continue
